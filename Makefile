@@ -1,0 +1,62 @@
+# Works on a fresh machine with python3 (3.11 or newer, with venv) and make. Only the two install stamps reach the network.
+#   make demo               install the base alone (no torch) and detect on the sample photographs
+#   make test               install everything and run the tests
+#   make demo MODEL=my.cfg  the same demonstration with your model (my.weights and my.names beside it)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+PYTEST := $(BIN)/python -m pytest
+
+# A real model from the shared folder, where there is one: of those it names the sample photographs best (person, cup, cat).
+# Otherwise the program's own default.
+SHARED_MODEL := $(wildcard ../shared/models/yolo-lite/coco-trial6.cfg)
+MODEL ?= $(SHARED_MODEL)
+
+.PHONY: help setup demo check test test-slow bench wheel clean
+help:
+	@echo "make setup | demo [MODEL=my.cfg] | check | test | test-slow | bench | wheel | clean"
+
+setup: $(VENV)/.ok
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit("make: found Python %d.%d, expected 3.11 or newer; run: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/.made
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.ok: pyproject.toml constraints.txt | $(VENV)/.made
+	$(INSTALL) -e '.[dev]'
+	@touch $(VENV)/.base $@
+
+demo: $(VENV)/.base
+	@$(if $(MODEL),echo "model: $(MODEL)")
+	@$(BIN)/yolov2 detect examples/photos $(if $(MODEL),-m "$(MODEL)") -o demo
+
+check: $(VENV)/.ok
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+test: $(VENV)/.ok
+	$(PYTEST) -n 2 --timeout 120 -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/.ok
+	$(PYTEST) -n 2 --timeout 1200 -m slow $(ARGS)
+
+# One after the other: side by side they would measure each other. BENCH=benchmarks/one.py runs that one alone.
+BENCH ?= $(filter-out benchmarks/_%.py,$(wildcard benchmarks/*.py))
+bench: $(VENV)/.ok
+	@set -e; for question in $(BENCH); do echo "== $$question"; $(BIN)/python $$question; done
+
+wheel: $(VENV)/.ok
+	$(BIN)/python -m hatchling build -t wheel -d dist
+
+clean:
+	rm -rf $(VENV) build dist demo .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,56 @@
+"""YOLOv2 and YOLO9000 with Darknet's numbers. The front door: every name loads its room on first use, none before."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from yolov2.darknet.weights import Weights as Weights
+    from yolov2.detect.detector import Detector as Detector
+    from yolov2.errors import Yolov2Error as Yolov2Error
+    from yolov2.network import architectures as architectures
+    from yolov2.network.spec import Network as Network
+    from yolov2.records import Detections as Detections
+    from yolov2.records import Frame as Frame
+
+    load = Detector.open
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Detections",
+    "Detector",
+    "Frame",
+    "Network",
+    "Weights",
+    "Yolov2Error",
+    "__version__",
+    "architectures",
+    "load",
+]
+
+_HOMES = {  # public name -> its module and, where it is not the module itself, what to take from it
+    "Detections": "yolov2.records:Detections",
+    "Detector": "yolov2.detect.detector:Detector",
+    "Frame": "yolov2.records:Frame",
+    "Network": "yolov2.network.spec:Network",
+    "Weights": "yolov2.darknet.weights:Weights",
+    "Yolov2Error": "yolov2.errors:Yolov2Error",
+    "architectures": "yolov2.network.architectures",
+    "load": "yolov2.detect.detector:Detector.open",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The public name from its home, loaded now. Raises AttributeError for any other name."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, path = _HOMES[name].partition(":")
+    value = import_module(module)
+    for attribute in path.split(".") if path else ():
+        value = getattr(value, attribute)
+    globals()[name] = value  # asked once only
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

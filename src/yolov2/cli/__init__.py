@@ -1,0 +1,4 @@
+"""The command line: one file a command, which parses, calls and prints.
+
+It decides nothing that Python users would want too.
+"""
