@@ -1,0 +1,352 @@
+"""Video files -> Frames, and pictures -> video files. Local files alone: no address and no playlist is opened."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import math
+import os
+import tempfile
+import warnings
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from yolov2.errors import OutputError, VideoError, Yolov2Warning, printable
+from yolov2.pictures.read import MAX_PIXELS
+from yolov2.records import Frame
+
+if TYPE_CHECKING:  # loaded on first use: most runs see no video
+    import av.container
+    import av.video.frame
+    import av.video.stream
+
+# One demuxer for each suffix. Left to choose by content, FFmpeg takes a text file that lists other files for a video.
+DEMUXERS = {
+    ".mp4": "mov",
+    ".m4v": "mov",
+    ".mov": "mov",
+    ".3gp": "mov",
+    ".mkv": "matroska",
+    ".webm": "matroska",
+    ".avi": "avi",
+    ".ts": "mpegts",
+    ".mts": "mpegts",
+    ".m2ts": "mpegts",
+    ".mpg": "mpeg",
+    ".mpeg": "mpeg",
+    ".flv": "flv",
+    ".wmv": "asf",
+    ".ogv": "ogg",
+}
+VIDEO_SUFFIXES = frozenset(DEMUXERS)
+USUAL_FPS = 25.0  # where a file names no rate
+MAX_FAULTS_IN_A_ROW = 300  # packets: more than the 250 between two key frames of x264, where decoding recovers
+ENCODERS = (("libx264", {"crf": "20", "preset": "veryfast"}), ("mpeg4", {"q": "3"}))
+
+
+def open_video(path: Path, *, max_pixels: int = MAX_PIXELS) -> VideoReader:
+    """The frames of a video file, to be closed after use. Raises VideoError where there is no picture to be had."""
+    where = printable(path)
+    try:
+        is_file = path.is_file()  # FIFOs, devices, folders and addresses end here
+    except (OSError, ValueError):
+        is_file = False
+    if not is_file:
+        found = "something other than a file" if os.path.lexists(str(path).replace("\0", "")) else "no such file"
+        raise VideoError.at(where, found=found, expected="a video file", repair="check the name")
+    demuxer = DEMUXERS.get(path.suffix.lower())
+    if demuxer is None:
+        raise VideoError.at(
+            where,
+            found=f"the suffix {printable(path.suffix)!r}",
+            expected=f"one of {' '.join(sorted(DEMUXERS))}",
+            repair="rename the file to the kind that it is, or convert it",
+        )
+    av = _load_av()
+    try:
+        container = av.open(str(path.resolve()), format=demuxer, options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError) as error:
+        raise VideoError.at(
+            where,
+            found=f"a file that does not open as {demuxer} ({_reason(error)})",
+            expected=f"a whole {path.suffix.lower()} video",
+            repair="it is cut short or of another kind; copy it again, or convert it",
+        ) from error
+    try:
+        return VideoReader(container, path, max_pixels=max_pixels)
+    except BaseException:
+        container.close()
+        raise
+
+
+class VideoReader:
+    """Iterates over the frames of one video: upright, in RGB, one pass. A damaged frame is passed over and counted.
+
+    `size` is that of the first frame; later ones may differ. Iteration raises VideoError when too many packets in a row
+    give no frame, and ends with a Yolov2Warning when frames were passed over or the file holds less than it promised.
+    """
+
+    def __init__(self, container: av.container.InputContainer, path: Path, *, max_pixels: int) -> None:
+        self._container, self._path, self._where = container, path, printable(path)
+        self._max_pixels = max_pixels
+        stream = next((s for s in container.streams.video if not _is_cover(s)), None)
+        if stream is None:
+            raise VideoError.at(
+                self._where,
+                found="no picture track",
+                expected="a video",
+                repair="name a file that has pictures, not only sound",
+            )
+        self._stream = stream
+        context = stream.codec_context
+        self._check_size(context.height or 1, context.width or 1)
+        stream.thread_type = "AUTO"
+        # The decoder's own check, before a frame is made, where sizes grow in mid-stream; it counts its margins, too.
+        context.options = {"max_pixels": str(min(2 * max_pixels + (1 << 16), (1 << 31) - 1))}
+        rate = stream.average_rate or stream.guessed_rate
+        self.fps = float(rate) if rate else USUAL_FPS
+        self.faults = 0  # damaged frames passed over so far
+        self._number = 0  # frames so far, good or damaged
+        self._pending: list[int] = []  # times of packets whose frames are to come, a heap
+        self._lost: set[int] = set()  # times of frames given up
+        self._without_frame = 0  # packets since the last good frame
+        self._is_damaged = False
+        self._end_s = 0.0
+        self._frames = self._decode()
+        self._first = next(self._frames, None)
+        if self._first is None:
+            raise VideoError.at(
+                self._where,
+                found=f"no frame that decodes ({self.faults} damaged)",
+                expected="a video",
+                repair="copy the file again, or convert it",
+            )
+        self.size = self._first.size  # (height, width)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the file back; iteration is over."""
+        self._frames.close()
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+        yield from self._frames
+
+    def _decode(self) -> Generator[Frame, None, None]:
+        av = _load_av()
+        try:
+            for packet in self._container.demux(self._stream):
+                if packet.size:
+                    self._note_packet(packet.pts)
+                try:
+                    decoded = packet.decode()
+                except av.FFmpegError:
+                    self._is_damaged = True
+                    continue
+                for frame in decoded:
+                    if frame.is_corrupt:
+                        self._is_damaged = True
+                    elif frame.pts not in self._lost:  # after damage, some come when their time is over
+                        yield self._finish(frame)
+        except av.FFmpegError as error:
+            raise self._broken_off(_reason(error)) from error
+        self._pass_over(self._pending)
+        self._warn_at_the_end()
+
+    def _note_packet(self, pts: int | None) -> None:
+        """Keeps the packet's time: it tells in the end whether its frame ever came."""
+        self._without_frame += 1
+        if self._without_frame > MAX_FAULTS_IN_A_ROW:
+            raise self._broken_off(f"no good frame in {MAX_FAULTS_IN_A_ROW} packets")
+        if pts is not None:
+            heapq.heappush(self._pending, pts)
+
+    def _pass_over(self, lost: list[int]) -> None:
+        """Counts lost frames, but only in a damaged file: some codecs have packets that no frame belongs to."""
+        if self._is_damaged:
+            self.faults += len(lost)
+            self._number += len(lost)
+            self._lost.update(lost)
+
+    def _finish(self, frame: av.video.frame.VideoFrame) -> Frame:
+        self._check_size(frame.height, frame.width)
+        self._without_frame = 0
+        if frame.pts is not None:
+            due: list[int] = []
+            while self._pending and self._pending[0] <= frame.pts:
+                due.append(heapq.heappop(self._pending))
+            self._pass_over([pts for pts in due if pts < frame.pts])
+        index, self._number = self._number, self._number + 1
+        time_s = index / self.fps
+        if frame.pts is not None and frame.time_base is not None:
+            time_s = float((frame.pts - (self._stream.start_time or 0)) * frame.time_base)
+        self._end_s = max(self._end_s, time_s + 1 / self.fps)
+        pixels: Any = frame.to_ndarray(format="rgb24")
+        quarters = round(frame.rotation / 90) % 4  # counter-clockwise, as NumPy counts
+        pixels = np.ascontiguousarray(np.rot90(pixels, quarters))
+        return Frame(pixels, source=str(self._path), index=index, time_s=time_s)
+
+    def _broken_off(self, found: str) -> VideoError:
+        return VideoError.at(
+            self._where,
+            found=f"{found} after {self._number - self.faults} good frames",
+            expected="frames that decode",
+            repair="the results so far stand; copy the file again for the rest",
+        )
+
+    def _check_size(self, height: int, width: int) -> None:
+        if height * width > self._max_pixels:
+            raise VideoError.at(
+                self._where,
+                found=f"frames of {width:,} x {height:,} pixels",
+                expected=f"at most {self._max_pixels:,} pixels",
+                repair="make them smaller, or raise the limit with --max-pixels if you trust the file",
+            )
+
+    def _warn_at_the_end(self) -> None:
+        good = self._number - self.faults
+        if not good:
+            return  # refused at the door
+        if self.faults:
+            message = f"{self._where}: passed over {self.faults} damaged frames, read {good}"
+            warnings.warn(message, Yolov2Warning, stacklevel=2)
+        stream, promised_s = self._stream, 0.0
+        if stream.duration and stream.time_base:
+            promised_s = float(stream.duration * stream.time_base)
+        elif self._container.duration:
+            promised_s = self._container.duration / 1e6
+        # A sound track may run on a little after the pictures.
+        if promised_s - self._end_s > max(0.5, 0.05 * promised_s):
+            message = f"{self._where}: ended early, after {good} frames and {self._end_s:.1f} s of {promised_s:.1f} s"
+            warnings.warn(message, Yolov2Warning, stacklevel=2)
+
+
+class VideoWriter:
+    """Writes pictures into an MP4 file that appears under its name only when it is closed whole.
+
+    As a context manager it closes at the end, and leaves nothing behind after an exception. Raises OutputError.
+    """
+
+    def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
+        """`size` is (height, width) of every frame; a picture of another size is fitted into it."""
+        if not (math.isfinite(fps) and fps > 0 and min(size) >= 1):
+            raise ValueError(f"VideoWriter: found {fps} frames/s of {size}, expected a positive rate and size")
+        self._path, self._size = path, size
+        self._count = 0
+        self._errors: tuple[type[Exception], ...] = (_load_av().FFmpegError, OSError)
+        try:
+            # In the same folder, since a rename must not cross file systems; short, since names end at 255 bytes.
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".video-", suffix=".part")
+            os.close(handle)
+        except OSError as error:
+            raise self._refusal(error) from error
+        self._temporary = Path(name)
+        try:
+            self._container, self._stream = self._open_output(Fraction(fps).limit_denominator(1001))
+        except self._errors as error:
+            self._temporary.unlink(missing_ok=True)
+            raise self._refusal(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def write(self, pixels: NDArray[np.uint8]) -> None:
+        """Adds one picture, (H, W, 3) RGB."""
+        frame = _load_av().VideoFrame.from_ndarray(_fitted(pixels, self._size), format="rgb24")
+        frame.pts = self._count
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except self._errors as error:
+            self.abort()
+            raise self._refusal(error) from error
+        self._count += 1
+
+    def close(self) -> None:
+        """Finishes the file and gives it its name; without a picture there is no file."""
+        if self._count == 0:
+            self.abort()
+            return
+        try:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+            with open(self._temporary, "rb+") as written:
+                os.fsync(written.fileno())
+            self._temporary.chmod(0o644)  # mkstemp makes 0600
+            os.replace(self._temporary, self._path)
+        except self._errors as error:
+            self.abort()
+            raise self._refusal(error) from error
+
+    def abort(self) -> None:
+        """Leaves nothing behind."""
+        with contextlib.suppress(*self._errors):  # the file is given up, whatever its last bytes would have been
+            self._container.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _open_output(self, rate: Fraction) -> tuple[Any, Any]:  # PyAV's container and stream
+        av = _load_av()
+        container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
+        name, options = next((n, o) for n, o in ENCODERS if n in av.codecs_available)
+        stream: Any = container.add_stream(name, rate=rate, options=options)
+        height, width = self._size
+        stream.height, stream.width = height + height % 2, width + width % 2  # yuv420p halves both
+        stream.pix_fmt = "yuv420p"
+        return container, stream
+
+    def _refusal(self, error: Exception) -> OutputError:
+        return OutputError.at(
+            printable(self._path),
+            found=f"a video that can't be written ({_reason(error)})",
+            expected="a place with room for it",
+            repair="check the folder, its permissions and the space left",
+        )
+
+
+def _fitted(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The picture at the video's size, black beside it if the proportions differ; an odd side gets its edge twice."""
+    height, width = size
+    if pixels.shape[:2] != size:
+        scale = min(height / pixels.shape[0], width / pixels.shape[1])
+        h, w = max(1, round(pixels.shape[0] * scale)), max(1, round(pixels.shape[1] * scale))
+        top, left = (height - h) // 2, (width - w) // 2
+        canvas = np.zeros((height, width, 3), np.uint8)
+        canvas[top : top + h, left : left + w] = cv2.resize(pixels, (w, h), interpolation=cv2.INTER_AREA)
+        pixels = canvas
+    if height % 2 or width % 2:
+        pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return np.ascontiguousarray(pixels)
+
+
+def _is_cover(stream: av.video.stream.VideoStream) -> bool:
+    """Whether this is the cover of a record, which counts as a video track of one frame."""
+    return bool(stream.disposition & _load_av().stream.Disposition.attached_pic)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _load_av() -> Any:
+    import av
+
+    return av
