@@ -1,0 +1,104 @@
+"""What a detection may be asked for: thresholds, suppression, size and resize rule, as one checked record."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypedDict, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yolov2.pictures.read import MAX_PIXELS
+from yolov2.region.select import Nms
+
+Resize = Literal["letterbox", "stretch"]
+
+DEFAULT_CONF = 0.25
+
+
+class SettingsOptions(TypedDict, total=False):
+    """The fields of Settings as keywords of other functions."""
+
+    conf: float | Mapping[str, float]
+    iou: float
+    nms: Nms
+    max_det: int | None
+    classes: Sequence[str] | None
+    resize: Resize
+    size: int | tuple[int, int] | None
+    tree_threshold: float
+    depth: int | Literal["leaf"] | None
+    max_pixels: int
+    faithful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How raw heads become detections. Raises ValueError for values out of range."""
+
+    conf: float | Mapping[str, float] = DEFAULT_CONF  # a score must lie above it; or by class name, the others at 0.25
+    iou: float = 0.45  # boxes of one class that overlap more than this are one object
+    nms: Nms = "class"
+    max_det: int | None = 300  # the best so many of a picture; None: all
+    classes: Sequence[str] | None = None  # only these; None: all
+    resize: Resize = "letterbox"
+    size: int | tuple[int, int] | None = (
+        None  # (height, width) of the network input, or one side; None: the network's own
+    )
+    tree_threshold: float = 0.5  # P(node) down to which a WordTree is walked
+    depth: int | Literal["leaf"] | None = None  # how deep at most, a root being 0; "leaf": to the end, however unsure
+    max_pixels: int = MAX_PIXELS  # a picture or video whose header claims more is refused unread
+    faithful: bool = False  # Darknet's accidents too: no limit, EXIF rotation ignored, its walk down a tree
+
+    def __post_init__(self) -> None:
+        values = self.conf.values() if isinstance(self.conf, Mapping) else (self.conf,)
+        shares = (*(("conf", value) for value in values), ("iou", self.iou), ("tree_threshold", self.tree_threshold))
+        for name, value in shares:
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name}: found {value}, expected a number from 0 to 1")
+        if self.nms not in get_args(Nms):
+            raise ValueError(f"nms: found {self.nms!r}, expected one of {', '.join(get_args(Nms))}")
+        if self.resize not in get_args(Resize):
+            raise ValueError(f"resize: found {self.resize!r}, expected letterbox or stretch")
+        if isinstance(self.depth, int) and self.depth < 0:
+            raise ValueError(f"depth: found {self.depth}, expected a number from 0, or 'leaf'")
+        if self.max_pixels < 1:
+            raise ValueError(f"max_pixels: found {self.max_pixels}, expected a number from 1")
+        if self.max_det is not None and self.max_det < 1:
+            raise ValueError(f"max_det: found {self.max_det}, expected a number from 1, or None")
+
+    @property
+    def limit(self) -> int | None:
+        """How many detections of a picture are kept at most."""
+        return None if self.faithful else self.max_det
+
+    def thresholds(self, labels: Sequence[str], num_classes: int) -> NDArray[np.float32]:
+        """(C,) what the score of each class must exceed; infinity for a class nobody asked for.
+
+        Raises ValueError for the name of a class that the model does not have.
+        """
+        by_class = dict(self.conf) if isinstance(self.conf, Mapping) else {}
+        default = DEFAULT_CONF if isinstance(self.conf, Mapping) else self.conf
+        wanted = np.full(num_classes, default if self.classes is None else math.inf, np.float32)
+        for name in self.classes or ():
+            wanted[_ids(name, labels, num_classes)] = default
+        for name, value in by_class.items():
+            ids = _ids(name, labels, num_classes)
+            wanted[ids] = np.where(np.isinf(wanted[ids]), wanted[ids], np.float32(value))
+        return wanted
+
+
+def _ids(name: str, labels: Sequence[str], num_classes: int) -> list[int]:
+    """Every class of that name: names may come twice. A number names a class, too, unless a class is called so."""
+    ids = [index for index, label in enumerate(labels) if label == name]
+    if not ids and name.isdecimal() and int(name) < num_classes:
+        ids = [int(name)]
+    if not ids:
+        raise ValueError(
+            f"classes: found {name!r}, expected a class of the model: {_few(labels) or f'0 to {num_classes - 1}'}"
+        )
+    return ids
+
+
+def _few(labels: Sequence[str], most: int = 25) -> str:
+    return ", ".join(labels[:most]) + (", ..." if len(labels) > most else "")

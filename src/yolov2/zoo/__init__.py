@@ -1,0 +1,1 @@
+"""Well-known models by name: where their files come from, and where they lie once pulled."""

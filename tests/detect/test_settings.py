@@ -1,0 +1,56 @@
+"""Thresholds by class, and settings that can't be."""
+
+import numpy as np
+import pytest
+
+from yolov2.detect.settings import Settings
+
+LABELS = ("person", "dog", "cat", "dog")
+INF = np.float32(np.inf)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (Settings(), [0.25, 0.25, 0.25, 0.25]),
+        (Settings(conf=0.5), [0.5, 0.5, 0.5, 0.5]),
+        (Settings(conf={"cat": 0.1}), [0.25, 0.25, np.float32(0.1), 0.25]),
+        (Settings(conf={"dog": 0.75}), [0.25, 0.75, 0.25, 0.75]),
+        (Settings(classes=["dog"], conf=0.5), [INF, 0.5, INF, 0.5]),
+        (Settings(classes=["dog"], conf={"dog": 0.75, "cat": 0.5}), [INF, 0.75, INF, 0.75]),
+        (Settings(classes=["0", "cat"]), [0.25, INF, 0.25, INF]),
+    ],
+)
+def test_every_class_has_its_threshold_and_an_unwanted_one_infinity(settings, expected):
+    np.testing.assert_array_equal(settings.thresholds(LABELS, 4), np.array(expected, np.float32))
+
+
+def test_a_class_the_model_lacks_is_refused_with_those_it_has():
+    with pytest.raises(
+        ValueError, match="^classes: found 'cow', expected a class of the model: person, dog, cat, dog$"
+    ):
+        Settings(classes=["cow"]).thresholds(LABELS, 4)
+
+
+def test_without_names_classes_are_asked_for_by_number():
+    np.testing.assert_array_equal(Settings(classes=["2"]).thresholds((), 3), np.array([INF, INF, 0.25], np.float32))
+    with pytest.raises(ValueError, match="^classes: found '3', expected a class of the model: 0 to 2$"):
+        Settings(classes=["3"]).thresholds((), 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"conf": 1.5}, "conf: found 1.5, expected a number from 0 to 1"),
+        ({"conf": {"dog": -1}}, "conf: found -1, expected a number from 0 to 1"),
+        ({"conf": float("nan")}, "conf: found nan, expected a number from 0 to 1"),
+        ({"iou": 2}, "iou: found 2, expected a number from 0 to 1"),
+        ({"nms": "soft"}, "nms: found 'soft', expected one of class, objectness, agnostic, none"),
+        ({"resize": "crop"}, "resize: found 'crop', expected letterbox or stretch"),
+        ({"max_det": 0}, "max_det: found 0, expected a number from 1, or None"),
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong, message):
+    with pytest.raises(ValueError) as refusal:
+        Settings(**wrong)
+    assert str(refusal.value) == message
