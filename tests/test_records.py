@@ -1,0 +1,72 @@
+"""What travels: the rows of a Classification, and what is refused at its door."""
+
+import json
+
+import numpy as np
+import pytest
+
+from yolov2.records import Classification
+
+
+def classification(**changes: object) -> Classification:
+    fields: dict[str, object] = {
+        "class_ids": np.array([2, 0, 1]),
+        "probabilities": np.array([0.5, 0.375, 0.125], np.float32),
+        "size": (48, 80),
+        "labels": ("cat", "dog"),
+        "source": "a.png",
+    }
+    return Classification(**(fields | changes))  # pyright: ignore[reportArgumentType]
+
+
+def test_the_best_classes_alone_are_a_classification_too():
+    best = classification().top(2)
+    assert (best.class_ids.tolist(), best.probabilities.tolist(), best.source) == ([2, 0], [0.5, 0.375], "a.png")
+    assert len(classification().top(10)) == 3
+    with pytest.raises(ValueError, match="^top: found 0, expected a number from 1$"):
+        classification().top(0)
+
+
+def test_a_class_without_a_name_is_called_by_its_number():
+    assert classification().names == ["2", "cat", "dog"]
+
+
+def test_the_json_shape_of_a_classification():
+    expected = {
+        "source": "a.png",
+        "frame": None,
+        "width": 80,
+        "height": 48,
+        "classes": [
+            {"label": "2", "class_id": 2, "probability": 0.5},
+            {"label": "cat", "class_id": 0, "probability": 0.375},
+        ],
+    }
+    assert json.loads(json.dumps(classification().top(2).to_dict())) == expected
+
+
+def test_what_is_no_probability_is_called_a_score():
+    (row,) = classification(has_probabilities=False).top(1).rows()
+    assert row == {"label": "2", "class_id": 2, "score": 0.5}
+
+
+def test_a_classification_can_not_be_changed():
+    values = np.array([0.5, 0.375, 0.125], np.float32)
+    found = classification(probabilities=values)
+    with pytest.raises(ValueError, match="read-only"):
+        found.probabilities[0] = 1
+    values[0] = 0.25  # the giver's own array stays writable
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_ids": np.array([1])}, "Classification.class_ids: found int64 (1,), expected int64 (3,)"),
+        ({"class_ids": np.array([2, 0, 1], np.int32)}, "Classification.class_ids: found int32 (3,), expected int64 (3,)"),
+        ({"probabilities": np.array([0.5, 0.3, 0.2])}, "Classification.probabilities: found float64 (3,), expected float32 (3,)"),
+    ],
+)  # fmt: skip
+def test_arrays_that_do_not_fit_are_refused(changes, message):
+    with pytest.raises(ValueError) as refusal:
+        classification(**changes)
+    assert str(refusal.value) == message
