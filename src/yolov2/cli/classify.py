@@ -1,0 +1,98 @@
+"""`yolov2 classify`: what each picture shows as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from yolov2.cli import options
+from yolov2.cli.detect import follow
+
+PREPROCESSINGS = (
+    "predict",
+    "valid",
+    "validcrop",
+    "valid10",
+    "validfull",
+    "validmulti",
+    "try",
+)  # pictures.crops has them
+PREPROCESS = (
+    "How a picture becomes the network's input, by the name of Darknet's command: predict (whole, on grey), valid (the "
+    "square in the middle), validcrop (distorted), valid10 (mean of ten crops), validfull (shorter side as the "
+    "network's), validmulti (mean of four sizes, mirrored too), try (the middle 224, normalised)."
+)
+FAITHFUL = (
+    "What Darknet did, accidents too: EXIF rotation is ignored, and validcrop and validmulti forget the WordTree where "
+    "it does."
+)
+EPILOG = """
+\b
+Examples:
+  yolov2 classify dog.jpg -m darknet19.cfg                      the five likeliest classes
+  yolov2 classify photos/ -m darknet19.cfg --top 1 --json       a line of JSON a picture
+  yolov2 classify dog.jpg -m darknet19_448.cfg --preprocess valid10
+  yolov2 classify dog.jpg -m darknet9000.cfg --tree 9k.tree --leaves imagenet.labels.list
+
+\b
+Exit status: 0 done; 1 some inputs failed, each is named; 2 nothing could start; 130 interrupted.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@options.model
+@click.option(
+    "--top", metavar="N", type=click.IntRange(1), default=5, show_default=True, help="Show the best N classes."
+)
+@click.option(
+    "--preprocess", type=click.Choice(PREPROCESSINGS), default="predict", show_default=True, metavar="NAME",
+    help=PREPROCESS,
+)  # fmt: skip
+@click.option("--softmax", is_flag=True, help="Probabilities from a network that does not end in [softmax].")
+@click.option(
+    "--leaves", metavar="FILE", type=options.A_FILE, help="Nodes of the WordTree that may be answers. [its leaves]"
+)
+@options.as_json
+@click.option("--strict", is_flag=True, help="Stop at the first input that fails.")
+@options.size
+@options.max_pixels
+@click.option("--faithful", is_flag=True, help=FAITHFUL)
+@options.model_files
+@options.arithmetic
+@options.batch
+@options.runtime
+@options.messages
+@click.pass_context
+def classify(
+    ctx: click.Context,
+    sources: tuple[Path, ...],
+    top: int,
+    as_json: bool,
+    strict: bool,
+    batch: int,
+    model: Path | None,
+    softmax: bool,
+    **chosen: Any,
+) -> int:
+    """Name what pictures show as a whole.
+
+    SOURCE is a picture or a video file, a folder, or a quoted pattern. MODEL is a classifier, such as darknet19.cfg.
+    """
+    if model is None and chosen["weights"] is None:
+        raise click.UsageError("No classifier named: give -m MODEL, such as -m darknet19.cfg.", ctx)
+    from yolov2.cli.labels import Count, Labels, LabelsAsJson
+    from yolov2.detect.classifier import Classifier
+    from yolov2.detect.pipeline import run
+    from yolov2.detect.sources import expand_sources
+    from yolov2.detect.writers import Writers
+
+    inputs = expand_sources(sources)
+    with options.refusals():
+        classifier = Classifier.open(model, softmax=softmax or None, **options.given(chosen))
+    with classifier:
+        results: Any = run(classifier, inputs, batch=batch)  # `follow` asks no more of one than Detections and it share
+        screen: Any = LabelsAsJson(top) if as_json else Labels(top)
+        return follow(results, Writers(), screen, Count(inputs), options.messages_of(ctx), strict=strict)

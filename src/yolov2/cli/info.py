@@ -1,0 +1,257 @@
+"""`yolov2 info`: what a model is made of; `--system`: what is installed and what works here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from yolov2.cli import options
+from yolov2.cli.status import DONE, SOME_FAILED
+from yolov2.cli.terminal import BOLD, DIM, RED, columns, counted, paint, printable
+from yolov2.errors import BackendError, ModelError, WeightsError, Yolov2Warning
+
+if TYPE_CHECKING:
+    from yolov2.darknet.weights import Weights
+    from yolov2.detect.models import ModelFiles
+    from yolov2.hierarchy.wordtree import WordTree
+    from yolov2.network.shapes import Shape
+    from yolov2.network.summary import Row, Summary
+
+EPILOG = """
+\b
+Examples:
+  yolov2 info my.cfg              layers, shapes, weights, operations; a .cfg alone is enough
+  yolov2 info my.weights --json   for a program
+  yolov2 info my.cfg --size 608   at another input size
+  yolov2 info --system            versions, backends that work, device and why
+"""
+NAMES_SHOWN = 8
+WHY = {
+    ("onnxruntime", "cpu"): "the only device it is used on",
+    ("torch", "cpu"): "torch finds no CUDA device",
+    ("torch", "cuda"): "the first CUDA device that torch finds",
+}
+
+
+@click.command(epilog=EPILOG)
+@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.option("--system", is_flag=True, help="What is installed, which backends work, on which device and why.")
+@options.as_json
+@options.size
+@options.model_files
+@options.arithmetic
+@options.messages
+@click.pass_context
+def info(
+    ctx: click.Context,
+    model: Path | None,
+    system: bool,
+    as_json: bool,
+    size: tuple[int, int] | None,
+    arithmetic: Any,
+    **files: Path | None,
+) -> int:
+    """Show layers, shapes, weights and operations of MODEL.
+
+    MODEL is a .cfg, a .weights with its .cfg beside it, or a folder of these.
+    """
+    if system:
+        return _show_system(as_json=as_json)
+    if model is None and files["weights"] is None:
+        raise click.UsageError("Give a MODEL, or --system.", ctx)
+    from yolov2.detect.models import find_model
+
+    found = find_model(model, need_weights=False, **files)
+    described = describe(found, size=size, arithmetic=arithmetic)
+    (_print_json if as_json else _print_table)(described)
+    if described.misfit is not None:
+        options.messages_of(ctx).say(f"{paint('failed', RED)}: {printable(described.misfit)}")
+        return SOME_FAILED
+    return DONE
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Description:
+    """A model as far as its files tell of it."""
+
+    files: ModelFiles
+    summary: Summary
+    arithmetic: str
+    names: tuple[str, ...]
+    tree: WordTree | None  # None, too, where the file that the .cfg names is not there: counting needs none
+    weights: Weights | None
+    misfit: str | None  # why the weights do not fit
+
+    def to_dict(self) -> dict[str, Any]:
+        """The description as JSON has it."""
+        of_tree = {} if self.tree is None else {"tree": {"nodes": len(self.tree), "levels": len(self.tree.levels)}}
+        return self.summary.to_dict() | {"names": list(self.names)} | of_tree | {"provenance": self.provenance()}
+
+    def provenance(self) -> dict[str, Any]:
+        """Where the model comes from."""
+        where: dict[str, Any] = {"model": self.files.where, "arithmetic": self.arithmetic, "weights": None}
+        file = self.files.weights or self.files.checkpoint
+        if file is not None and self.weights is not None:
+            where["weights"] = {
+                "file": str(file),
+                "sha256": _sha256(file),
+                "version": ".".join(map(str, self.weights.version)),
+                "seen": self.weights.seen,
+            }
+        return where
+
+
+def describe(files: ModelFiles, *, size: tuple[int, int] | None, arithmetic: str | None) -> Description:
+    """What these files hold. Weights that do not fit are told of. Raises CfgError, NamesError."""
+    from yolov2.darknet.weights import read_weights
+    from yolov2.detect.models import load_model, load_names, load_network, load_tree
+    from yolov2.network.summary import summarise
+
+    stored = load_model(files) if files.checkpoint is not None else None
+    network = load_network(files) if stored is None else stored.network
+    with options.refusals():
+        sized = network.at_size(*size) if size else network
+    arithmetic = arithmetic or network.arithmetic
+    if stored is not None:
+        return Description(files, summarise(sized), arithmetic, stored.names, stored.tree, stored.weights, None)
+    try:
+        tree = load_tree(files, network)
+    except ModelError:
+        tree = None
+    weights, misfit = None, None
+    if files.weights is not None:
+        try:
+            weights = read_weights(files.weights, network)
+        except WeightsError as wrong:
+            misfit = str(wrong)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Yolov2Warning)  # a missing list of names is shown as such
+        names = load_names(files, network)
+    names = names or (tree.names if tree is not None else ())
+    return Description(files, summarise(sized), arithmetic, names, tree, weights, misfit)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _print_json(described: Description) -> None:
+    print(json.dumps(described.to_dict()))
+
+
+def _print_table(described: Description) -> None:
+    summary = described.summary
+    title = printable(summary.name or described.files.where)
+    print(f"{paint(title, BOLD, stream=sys.stdout)}  input {_wide(summary.input)}\n")
+    heading = ("", "layer", "filters", "kernel", "input", "", "output", "weights", "operations")
+    rows = [heading, *(_cells(row) for row in summary.rows)]
+    head, *lines = columns(rows, align="><><><>>>")
+    print(paint(head, DIM, stream=sys.stdout), *lines, "", sep="\n")
+    print("\n".join(columns(_facts(described), align="<<")))
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    """One layer as a line of the table."""
+    from yolov2.network.layers import Convolutional, MaxPool, Reorg, Route, Shortcut
+
+    layer, kernel, filters = row.layer, "", ""
+    if isinstance(layer, Convolutional):
+        groups = f" of {layer.groups}" if layer.groups > 1 else ""
+        filters = f"{layer.filters:,}{groups}"
+    if isinstance(layer, Convolutional | MaxPool):
+        kernel = f"{layer.size} x {layer.size}" + (f" / {layer.stride}" if layer.stride > 1 else "")
+    elif isinstance(layer, Reorg):
+        kernel = f"/ {layer.stride}"
+    given = ", ".join(map(str, row.sources)) if isinstance(layer, Route) else _wide(row.input)
+    given += f" + {layer.source}" if isinstance(layer, Shortcut) else ""
+    weights = f"{row.parameters:,}" if row.parameters else ""
+    operations = f"{row.operations / 1e6:,.1f} M" if row.operations else ""
+    return (str(row.index), row.kind, filters, kernel, given, "->", _wide(row.output), weights, operations)
+
+
+def _facts(described: Description) -> list[tuple[str, str]]:
+    """What holds for the network as a whole, as name and text."""
+    summary, files = described.summary, described.files
+    facts = [
+        ("weights", f"{summary.parameters:,}"),
+        ("operations", f"{summary.operations / 1e9:,.2f} billion a picture"),
+    ]
+    if summary.classes is not None:
+        shown = ", ".join(map(printable, described.names[:NAMES_SHOWN])) or "no names found; give --names FILE"
+        more = ", ..." if len(described.names) > NAMES_SHOWN else ""
+        facts.append(("classes", f"{summary.classes:,}: {shown}{more}"))
+    if described.tree is not None:
+        facts.append(("tree", f"{len(described.tree):,} nodes in {len(described.tree.levels)} levels below its roots"))
+    if summary.anchors:
+        facts.append(("anchors", ", ".join(f"{w:.4g} x {h:.4g}" for w, h in summary.anchors) + " cells"))
+    facts.append(("arithmetic", f"batch norm of Darknet's {described.arithmetic.upper()} program"))
+    facts.append(("model", printable(files.where)))
+    if described.weights is not None:
+        version, seen = ".".join(map(str, described.weights.version)), described.weights.seen
+        file = printable(str(files.weights or files.checkpoint))
+        facts.append(("weights file", f"{file}, version {version}, {seen:,} pictures seen"))
+    elif files.weights is None:
+        facts.append(("weights file", "none beside the .cfg"))
+    return facts
+
+
+def _wide(shape: Shape) -> str:
+    return f"{shape.width} x {shape.height} x {shape.channels}"  # Darknet's order
+
+
+def _show_system(*, as_json: bool) -> int:
+    """Print what is installed, and which backends work."""
+    from yolov2.backends.base import BACKENDS
+    from yolov2.evaluate.machine import machine, versions
+
+    here, installed = machine(), versions()
+    backends = {name: try_backend(name) for name in (*BACKENDS, "auto")}
+    if as_json:
+        print(json.dumps({"machine": here, "versions": installed, "backends": backends}))
+        return DONE
+    facts = [
+        ("processor", f"{here['cpu']}, {counted(here['cores'], 'core')}, {here['memory_gib']} GiB"),
+        ("can do", ", ".join(here["flags"]) or "nothing that matters here"),
+        ("system", here["system"]),
+        *((name, version or "not installed") for name, version in installed.items()),
+    ]
+    print("\n".join(columns(facts, align="<<")), "", sep="\n")
+    rows = [
+        (
+            f"backend {name}",
+            printable(of["error"] or f"works on {of['device']}" + (f": {of['why']}" if of["why"] else "")),
+        )
+        for name, of in backends.items()
+    ]
+    print("\n".join(columns(rows, align="<<")))
+    return DONE
+
+
+def try_backend(name: str) -> dict[str, str | None]:
+    """The device on which this backend ran a tiny network, and why that one; or the error."""
+    import numpy as np
+
+    from yolov2.backends.base import open_backend
+    from yolov2.darknet.weights import initial_weights
+    from yolov2.network.layers import Convolutional
+    from yolov2.network.shapes import Shape
+    from yolov2.network.spec import Network
+
+    network = Network(Shape(3, 4, 4), (Convolutional(filters=1, size=1, activation="linear"),))
+    try:
+        backend = open_backend(name, network, initial_weights(network))
+        backend(np.zeros((1, 3, 4, 4), np.float32))
+    except BackendError as refusal:
+        return {"device": None, "why": None, "error": str(refusal)}
+    device = getattr(backend, "device", "cpu")
+    why = f"{backend.name} is the default" if name == "auto" else WHY.get((name, device.partition(":")[0]))
+    backend.close()
+    return {"device": device, "why": why, "error": None}

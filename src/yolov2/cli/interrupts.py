@@ -1,0 +1,38 @@
+"""Ctrl-C, in two steps: the first press lets what is in work be finished and kept, the second stops at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Self
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """Within its block, SIGINT or SIGTERM sets `requested` and calls `on_first`; the next one raises KeyboardInterrupt.
+
+    Outside the main thread, where Python takes no signals, nothing is changed.
+    """
+
+    def __init__(self, on_first: Callable[[], None]) -> None:
+        self.requested = False
+        self._on_first = on_first
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._take) for number in STOPPING}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        self._on_first()

@@ -1,0 +1,137 @@
+"""Dispatch and exit status. Knows the commands by name; each loads its file when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from yolov2 import __version__
+from yolov2.cli import options
+from yolov2.cli.status import DONE, INTERRUPTED, NO_READER, REFUSED, SOME_FAILED
+from yolov2.cli.terminal import RED, Messages, discard_stdout, paint, printable
+from yolov2.errors import Yolov2Error
+
+COMMANDS = {
+    "bench": "yolov2.cli.bench",
+    "classify": "yolov2.cli.classify",
+    "compare": "yolov2.cli.compare",
+    "convert": "yolov2.cli.convert",
+    "detect": "yolov2.cli.detect",
+    "info": "yolov2.cli.info",
+    "models": "yolov2.cli.models",
+}
+
+
+class NoReader(Exception):
+    """Whoever read our output has left."""
+
+
+class Commands(click.Group):
+    """The commands, each from its file. `yolov2 COMMAND` imports that one, `yolov2 --help` all: they are light."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(import_module(COMMANDS[cmd_name]), cmd_name)
+
+    def invoke(self, ctx: click.Context) -> int | None:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise NoReader from None  # under its own name click would end the process here, as if inputs had failed
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(f"No such command {printable(name)!r}. {_instead(name)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _instead(name: str) -> str:
+    """What somebody who typed this for a command may have meant."""
+    if Path(name).exists():
+        return f"To find objects in it, run: yolov2 detect {printable(name)}"
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(COMMANDS)}."
+
+
+EPILOG = """
+\b
+Examples:
+  yolov2 detect street.jpg -m my.cfg -o out
+  yolov2 detect photos/ video.mp4 -m my.cfg --json
+  yolov2 info my.cfg
+  yolov2 bench -m my.cfg
+"""
+
+
+@click.group(
+    cls=Commands,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="yolov2", message="%(prog)s %(version)s")
+@options.messages
+def root() -> None:
+    """YOLOv2 and YOLO9000: Darknet's v2 family with the original program's numbers."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line and leave the process with its status."""
+    messages = Messages()
+    with messages.attached():
+        status = _run(arguments, messages)
+    raise SystemExit(status)
+
+
+def _run(arguments: Sequence[str] | None, messages: Messages) -> int:
+    """The exit status of a command line: 0 done, 1 some inputs failed, 2 refused, 130 interrupted."""
+    try:
+        status = root.main(arguments, prog_name="yolov2", standalone_mode=False, obj=messages)
+        sys.stdout.flush()  # here a full disk or a closed pipe can still be told
+        return status or DONE
+    except click.exceptions.NoArgsIsHelpError as wrong:
+        wrong.show()
+        return REFUSED
+    except click.ClickException as wrong:
+        _show_traceback(messages)
+        wrong.show()
+        return wrong.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _show_traceback(messages)
+        messages.say("yolov2: interrupted")
+        return INTERRUPTED
+    except (NoReader, BrokenPipeError):
+        discard_stdout()
+        return NO_READER
+    except (Yolov2Error, OSError, MemoryError) as refusal:
+        _show_traceback(messages)
+        messages.say(f"{paint('yolov2', RED)}: {_one_line(refusal)}")
+        if isinstance(refusal, OSError) and not refusal.filename:  # our own output: what was to be done is done
+            discard_stdout()
+            return SOME_FAILED
+        return REFUSED
+
+
+def _one_line(refusal: Exception) -> str:
+    if isinstance(refusal, MemoryError):
+        return "memory: found too little, expected room for this model and batch; try a smaller --batch or --size"
+    if isinstance(refusal, OSError) and refusal.strerror:
+        return printable(f"{refusal.filename or 'standard output'}: {refusal.strerror}")
+    return printable(str(refusal))
+
+
+def _show_traceback(messages: Messages) -> None:
+    if messages.debug:
+        traceback.print_exc()

@@ -1,0 +1,313 @@
+"""`yolov2 detect`: what it shows, what it writes, and its exit status."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes import one_box
+from yolov2.cli.detect import follow
+from yolov2.cli.findings import JsonScreen, Table, Tally
+from yolov2.cli.terminal import Messages
+from yolov2.detect.sources import Source
+from yolov2.detect.writers import Writers, open_writers
+from yolov2.errors import OutputError
+from yolov2.pictures.read import read_picture
+from yolov2.pictures.video import VideoWriter, open_video
+from yolov2.records import Failure, Frame
+
+TABLE = """\
+                score       x1     y1     x2     y2
+grey.jpg  64 x 64
+  cat            0.84       16     16     48     48
+"""
+SPEED = re.compile(r"in [\d.]+ m?s( \([\d.e+]+ per second\))?")
+
+
+def timeless(text: str) -> str:
+    """The text without what depends on the machine."""
+    return SPEED.sub("in no time", text)
+
+
+def test_a_table_goes_to_standard_output_and_the_rest_to_standard_error(yolov2, here):
+    said = yolov2("detect", "grey.jpg", "-m", "small.cfg")
+    assert (said.status, said.out) == (0, TABLE)
+    assert timeless(said.err) == "1 picture, 1 detection in no time\n"
+
+
+def test_quiet_leaves_the_table_alone(yolov2, here):
+    assert yolov2("detect", "grey.jpg", "-m", "small.cfg", "-q") == (0, TABLE, "")
+
+
+def test_json_is_a_line_a_picture_and_nothing_else(yolov2, here):
+    said = yolov2("detect", "grey.jpg", "none.jpg", "grey.png", "-m", "small.cfg", "--json")
+    first, second, third = (json.loads(line) for line in said.out.splitlines())
+    assert said.status == 1
+    assert [first["source"], second["source"], third["source"]] == ["grey.jpg", "none.jpg", "grey.png"]
+    assert (first["width"], first["height"], first["frame"]) == (64, 64, None)
+    (found,) = first["detections"]
+    assert (found["label"], found["class_id"], found["box"]) == ("cat", 0, [16, 16, 48, 48])
+    sure, is_cat = 1 / (1 + np.exp(-3)), 1 / (1 + np.exp(-2))
+    assert (found["objectness"], found["score"]) == pytest.approx((sure, sure * is_cat), abs=1e-6)
+    assert second == {"source": "none.jpg", "error": second["error"]}
+
+
+def test_a_bad_picture_is_named_twice_counted_and_passed_over(yolov2, here):
+    Path("bad.jpg").touch()
+    said = yolov2("detect", "bad.jpg", "grey.jpg", "-m", "small.cfg")
+    assert (said.status, said.out) == (1, TABLE)
+    first, *rest = timeless(said.err).splitlines()
+    assert first.startswith("failed: bad.jpg: found 0 bytes, expected a JPEG, ")
+    assert rest == ["1 picture, 1 detection in no time", "1 of 2 inputs failed: bad.jpg"]
+
+
+def test_strict_stops_at_the_first_bad_picture(yolov2, here):
+    Path("bad.jpg").touch()
+    said = yolov2("detect", "bad.jpg", "grey.jpg", "-m", "small.cfg", "--strict", "-q")
+    assert (said.status, said.out) == (1, "")
+    assert said.err.count("\n") == 1
+
+
+def test_when_all_inputs_fail_the_status_is_still_1(yolov2, here):
+    said = yolov2("detect", "none.jpg", "-m", "small.cfg")
+    assert said.status == 1
+    assert timeless(said.err).splitlines()[1:] == [
+        "0 pictures, 0 detections in no time",
+        "1 of 1 input failed: none.jpg",
+    ]
+
+
+def test_nothing_found_is_said(yolov2, here):
+    said = yolov2("detect", "grey.jpg", "-m", "small.cfg", "--conf", "0.9")
+    assert (said.status, said.out.splitlines()[1:]) == (0, ["grey.jpg  64 x 64", "  nothing found"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--conf", "cat=0.9"), ("--conf", "0.84"), ("--classes", "dog"), ("--classes", "1")],
+    ids=" ".join,
+)
+def test_what_was_not_asked_for_is_left_out(yolov2, here, words):
+    assert "nothing found" in yolov2("detect", "grey.jpg", "-m", "small.cfg", *words).out
+
+
+def test_another_input_size_has_more_cells(yolov2, here):
+    said = yolov2("detect", "grey.jpg", "-m", "small.cfg", "--size", "64x32", "--resize", "stretch", "--json")
+    boxes = [found["box"] for found in json.loads(said.out)["detections"]]
+    assert sorted(boxes) == [[8, 16, 24, 48], [40, 16, 56, 48]]
+
+
+def test_every_backend_gives_the_same(yolov2, here):
+    for backend in ("onnxruntime", "torch"):
+        assert yolov2("detect", "grey.jpg", "-m", "small.cfg", "--backend", backend, "-q").out == TABLE
+
+
+def test_the_prepared_network_is_kept_where_it_is_wanted(yolov2, here):
+    words = ("detect", "grey.jpg", "-m", "small.cfg", "-q")
+    assert yolov2(*words, "--no-cache").out == TABLE
+    assert not Path(".cache").exists()
+    for _ in range(2):
+        assert yolov2(*words).out == TABLE
+        assert yolov2(*words, "--cache", "mine").out == TABLE
+    assert len(list(Path(".cache/yolov2/graphs").iterdir())) == len(list(Path("mine").iterdir())) == 1
+
+
+def test_a_folder_of_results(yolov2, here):
+    said = yolov2("detect", "grey.jpg", "grey.png", "-m", "small.cfg", "-o", "out/new", "--csv")
+    assert said.status == 0
+    assert timeless(said.err) == "2 pictures, 2 detections in no time; results in out/new\n"
+    out = Path("out/new")
+    assert sorted(path.name for path in out.iterdir()) == ["detections.csv", "detections.jsonl", "grey.jpg", "grey.png"]
+    assert [json.loads(line)["source"] for line in (out / "detections.jsonl").read_text().splitlines()] == [
+        "grey.jpg",
+        "grey.png",
+    ]
+    row = (out / "detections.csv").read_text().splitlines()[1].split(",")
+    assert row[:4] + row[6:] == ["grey.jpg", "", "cat", "0", "16.0", "16.0", "48.0", "48.0"]
+    drawn = read_picture(out / "grey.png").pixels
+    assert (drawn[16, 17:47] != 128).any(axis=-1).all()  # the upper edge of the box
+
+
+def test_a_folder_without_pictures(yolov2, here):
+    assert yolov2("detect", "grey.jpg", "-m", "small.cfg", "-o", "out", "--no-pictures").status == 0
+    assert [path.name for path in Path("out").iterdir()] == ["detections.jsonl"]
+
+
+def test_earlier_results_stay_without_force(yolov2, here):
+    words = ("detect", "grey.jpg", "-m", "small.cfg", "-o", "out", "-q")
+    assert yolov2(*words).status == 0
+    said = yolov2(*words)
+    assert (said.status, said.out) == (2, "")
+    where = Path("out", "detections.jsonl")
+    assert said.err == (
+        f"yolov2: {where}: found results of an earlier run, expected a new file; "
+        "choose another folder with -o, or overwrite them with --force\n"
+    )
+    assert yolov2(*words, "--force").status == 0
+
+
+def test_results_of_an_earlier_run_are_no_inputs(yolov2, here):
+    words = ("detect", ".", "-m", "small.cfg", "-o", "out", "--json")
+    assert len(yolov2(*words).out.splitlines()) == 2
+    assert len(yolov2(*words, "--force").out.splitlines()) == 2
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)], ids=["plain", "force"])
+def test_an_input_is_not_overwritten(yolov2, here, force):
+    before = Path("grey.jpg").read_bytes()
+    said = yolov2("detect", ".", "-m", "small.cfg", "-o", ".", *force)
+    assert said.status == 2
+    assert "grey.jpg: found an input of this run, expected a new file; " in said.err
+    assert Path("grey.jpg").read_bytes() == before
+
+
+def test_a_video_is_counted_on_screen_and_written_whole(yolov2, here):
+    with VideoWriter(Path("clip.mp4"), 10, (64, 64)) as video:
+        for _ in range(4):
+            video.write(np.full((64, 64, 3), 128, np.uint8))
+    said = yolov2("detect", "clip.mp4", "grey.jpg", "-m", "small.cfg", "-o", "out")
+    assert said.status == 0
+    assert said.out == "clip.mp4  64 x 64, 4 frames\n  cat           4 boxes  in 4 frames  best 0.84\n" + TABLE
+    assert timeless(said.err) == "1 picture, 1 video (4 frames), 5 detections in no time; results in out\n"
+    assert [json.loads(line)["frame"] for line in Path("out/detections.jsonl").read_text().splitlines()] == [
+        0,
+        1,
+        2,
+        3,
+        None,
+    ]
+    with open_video(Path("out/clip.mp4")) as video:
+        assert (video.fps, len(list(video))) == (10, 4)
+
+
+def test_a_class_that_the_model_lacks_is_refused_in_one_line(yolov2, here):
+    said = yolov2("detect", "grey.jpg", "-m", "small.cfg", "--classes", "cow")
+    assert said == (2, "", "yolov2: classes: found 'cow', expected a class of the model: cat, dog\n")
+
+
+def test_a_size_that_the_network_can_not_have_is_refused_in_one_line(yolov2, here):
+    said = yolov2("detect", "grey.jpg", "-m", "small.cfg", "--size", f"{2**31}x32")
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
+    assert said.err.startswith("yolov2: ")
+
+
+@pytest.mark.parametrize("option", ["--csv", "--no-pictures", "--force"])
+def test_options_for_a_folder_need_one(yolov2, here, option):
+    said = yolov2("detect", "grey.jpg", "-m", "small.cfg", option)
+    assert said.status == 2
+    assert said.err.endswith("say what to write into a folder: give -o DIR.\n")
+
+
+def test_a_pattern_without_a_match_is_refused(yolov2, here):
+    said = yolov2("detect", "*.gif", "-m", "small.cfg")
+    assert said.status == 2
+    assert said.err.startswith("yolov2: *.gif: found no file that matches, expected files ending in ")
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to become somebody without rights"
+)
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv on this machine")
+def test_a_folder_without_permission_is_one_line(here):
+    nobody = ["setpriv", "--reuid", "65534", "--clear-groups"]
+    here.chmod(0o755)
+    for folder in here.parents[:2]:
+        folder.chmod(0o755)  # pytest makes its folders for their owner alone
+    if subprocess.run([*nobody, sys.executable, "-c", "import yolov2.detect.detector"], check=False).returncode:
+        pytest.skip("this Python is not for everybody to run")
+    words = ["detect", "grey.jpg", "-m", "small.cfg", "-o", "out"]
+    command = [*nobody, sys.executable, "-B", "-m", "yolov2", *words]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert child.returncode == 2
+    assert child.stdout == ""
+    said = "yolov2: out: found no permission to write here, expected a folder to write into; "
+    assert child.stderr.splitlines()[-1].startswith(said)  # ONNX Runtime may say a line of its own before
+
+
+# --- the loop itself, with results made up ----------------------------------------------------------------------------
+
+GREY = np.full((8, 8, 3), 128, np.uint8)
+
+
+def made(count: int, *, at: int = -1, happens=lambda: None):
+    """Results of pictures 0.jpg, 1.jpg, ...; something happens when one of them is asked for."""
+    for number in range(count):
+        if number == at:
+            happens()
+        yield one_box(Frame(GREY, source=f"{number}.jpg"), 0)
+
+
+def tally_of(count: int) -> Tally:
+    return Tally([Source(Path(f"{number}.jpg"), "picture", Path(f"{number}.jpg")) for number in range(count)], None)
+
+
+def test_an_interrupted_run_keeps_what_it_finished(tmp_path, capsys):
+    results = made(5, at=2, happens=lambda: signal.raise_signal(signal.SIGINT))
+    given = [Source(Path(f"{number}.jpg"), "picture", Path(f"{number}.jpg")) for number in range(5)]
+    status = follow(results, open_writers(tmp_path, given), Table([]), tally_of(5), Messages(), strict=False)
+    assert status == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.jpg", "1.jpg", "2.jpg", "detections.jsonl"]
+    assert len((tmp_path / "detections.jsonl").read_text().splitlines()) == 3
+    first, second, last = timeless(capsys.readouterr().err).splitlines()
+    assert first == "finishing what is in work; Ctrl-C once more stops at once"
+    assert second == "3 pictures, 3 detections in no time"
+    assert last == "yolov2: interrupted; what was finished is kept"
+
+
+def test_a_second_interrupt_drops_what_is_open(tmp_path):
+    def twice() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    given = [Source(Path(f"{number}.jpg"), "picture", Path(f"{number}.jpg")) for number in range(5)]
+    files = open_writers(tmp_path, given)
+    with pytest.raises(KeyboardInterrupt):
+        follow(made(5, at=2, happens=twice), files, Table([]), tally_of(5), Messages(), strict=False)
+    assert {path.name for path in tmp_path.iterdir()} <= {"0.jpg", "1.jpg"}
+
+
+def test_a_disk_that_fills_in_mid_run_is_one_line_and_status_1(capsys):
+    class Full:
+        def write(self, result) -> None:
+            raise OutputError("out/0.jpg: found a full disk, expected room; free some space")
+
+        def close(self) -> None:
+            raise AssertionError("closed after an error")
+
+        def abort(self) -> None:
+            print("aborted")
+
+    assert follow(made(3), Writers(Full()), Table([]), tally_of(3), Messages(), strict=False) == 1
+    said = capsys.readouterr()
+    assert said.err == "yolov2: out/0.jpg: found a full disk, expected room; free some space\n"
+    assert said.out == "aborted\n"
+
+
+def test_the_pipeline_is_closed_when_a_run_ends_early(capsys):
+    closed: list[bool] = []
+
+    def results():
+        try:
+            yield Failure("a.jpg", "a.jpg: bad")
+            yield Failure("b.jpg", "b.jpg: bad")
+        finally:
+            closed.append(True)
+
+    assert follow(results(), Writers(), JsonScreen(), tally_of(2), Messages(), strict=True) == 1
+    assert closed == [True]
+    assert capsys.readouterr().err.splitlines()[0] == "failed: a.jpg: bad"
+
+
+def test_many_failures_are_named_up_to_ten(capsys):
+    tally = tally_of(15)
+    for number in range(12):
+        tally.add(Failure(f"{number}.jpg", "bad"))
+    names = ", ".join(f"{number}.jpg" for number in range(10))
+    assert tally.lines(1.0)[1] == f"12 of 15 inputs failed: {names} and 2 more"
