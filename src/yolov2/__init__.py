@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from yolov2.darknet.weights import Weights as Weights
+    from yolov2.detect.classifier import Classifier as Classifier
     from yolov2.detect.detector import Detector as Detector
     from yolov2.errors import Yolov2Error as Yolov2Error
     from yolov2.network import architectures as architectures
     from yolov2.network.spec import Network as Network
+    from yolov2.records import Classification as Classification
     from yolov2.records import Detections as Detections
     from yolov2.records import Frame as Frame
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Classification",
+    "Classifier",
     "Detections",
     "Detector",
     "Frame",
@@ -29,6 +33,8 @@ __all__ = [
 ]
 
 _HOMES = {  # public name -> its module and, where it is not the module itself, what to take from it
+    "Classification": "yolov2.records:Classification",
+    "Classifier": "yolov2.detect.classifier:Classifier",
     "Detections": "yolov2.records:Detections",
     "Detector": "yolov2.detect.detector:Detector",
     "Frame": "yolov2.records:Frame",
