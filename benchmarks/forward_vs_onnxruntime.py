@@ -36,8 +36,8 @@ def main() -> None:
 
 def run_side(name: str, cfg: Path) -> None:
     import numpy as np
-    import onnxruntime
 
+    from yolov2.backends.onnxruntime_backend import import_runtime
     from yolov2.detect.detector import Detector
     from yolov2.detect.models import find_model, load_model
     from yolov2.graph.build import build_graph
@@ -49,6 +49,7 @@ def run_side(name: str, cfg: Path) -> None:
         detector = Detector(model.network, model.weights, names=model.names, threads=threads_here())
         serve(lambda: detector.raw(images))
         return
+    onnxruntime = import_runtime()
     session_options = onnxruntime.SessionOptions()
     session_options.intra_op_num_threads = threads_here()
     session_options.inter_op_num_threads = 1

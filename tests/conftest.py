@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from platformdirs import user_cache_path
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # for the tests that use onnxruntime without our backend
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; torch, NumPy and their children read these at import
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -121,7 +121,8 @@ class Detections:
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """One mapping a detection, of plain values: label, class_id, score, objectness, box; path of a tree model."""
-        columns = (self.class_ids.tolist(), self.scores.tolist(), self.objectness.tolist(), self.xyxy.tolist())
+        boxes = [_shortest(box) for box in self.xyxy]
+        columns = (self.class_ids.tolist(), _shortest(self.scores), _shortest(self.objectness), boxes)
         for row, (class_id, score, objectness, box) in enumerate(zip(*columns, strict=True)):
             label = self.label(class_id)
             found = {"label": label, "class_id": class_id, "score": score, "objectness": objectness, "box": box}
@@ -209,3 +210,8 @@ def _seal(record: Any, expected: Mapping[str, tuple[tuple[int, ...], type[np.gen
         sealed = array.view()
         sealed.flags.writeable = False
         object.__setattr__(record, name, sealed)
+
+
+def _shortest(values: NDArray[np.float32]) -> list[float]:
+    """Python floats with as few digits as tell the float32 apart: 0.68350840, not 0.6835083961486816."""
+    return [float(str(value)) for value in values]

@@ -1,5 +1,7 @@
 """The ONNX Runtime backend: the graph's numbers, its doors, and the cache of prepared graphs."""
 
+import os
+import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -162,3 +164,21 @@ def test_a_cache_that_cannot_be_written_is_told_of_and_stops_nothing(tmp_path, e
     with pytest.warns(Yolov2Warning, match=r"file: found .*, expected a folder to write to; until then each start"):
         backend = OnnxRuntimeBackend(NETWORK, WEIGHTS, threads=1, cache=tmp_path / "file")
     np.testing.assert_array_equal(backend(IMAGES), expected)
+
+
+def test_nothing_is_sent_and_no_id_is_kept(tmp_path):
+    """onnxruntime 1.32 on Linux keeps an id of the machine and a queue of reports in the cache unless told not to."""
+    script = """
+import numpy as np
+from yolov2.backends.onnxruntime_backend import OnnxRuntimeBackend
+from yolov2.darknet.weights import initial_weights
+from yolov2.network.layers import Convolutional
+from yolov2.network.shapes import Shape
+from yolov2.network.spec import Network
+network = Network(Shape(3, 8, 8), (Convolutional(filters=2),))
+OnnxRuntimeBackend(network, initial_weights(network))(np.zeros((1, 3, 8, 8), np.float32))
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+    assert list(tmp_path.rglob("*")) == []

@@ -146,3 +146,13 @@ def test_a_checkpoint_is_a_model_with_its_own_settings(folder):
         ModelError, match=r"a.safetensors: found --weights beside a checkpoint, expected a checkpoint alone"
     ):
         find_model(folder / "a.safetensors", weights=folder / "tiny.weights")
+
+
+def test_a_folder_that_can_not_be_listed_is_refused(open_folder, without_rights):
+    locked = open_folder / "locked"
+    locked.mkdir()
+    locked.chmod(0)
+    with without_rights(), pytest.raises(ModelError) as refusal:
+        find_model(locked)
+    found = "found a folder that can't be listed (Permission denied), expected a readable one; check its permissions"
+    assert str(refusal.value) == f"{locked}: {found}"

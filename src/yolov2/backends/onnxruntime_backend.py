@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import warnings
@@ -41,11 +42,7 @@ class OnnxRuntimeBackend:
     def __init__(
         self, network: Network, weights: Weights, *, threads: int | None = None, cache: Path | None = None
     ) -> None:
-        try:
-            import onnxruntime as runtime
-        except ImportError as missing:
-            repair = "pip install yolov2"
-            raise BackendError.at(WHERE, found="no package", expected="onnxruntime", repair=repair) from missing
+        runtime = import_runtime()
         self._shape = network.input.channels, network.input.height, network.input.width
         with _refusals():
             self._session: Session | None = (
@@ -70,6 +67,19 @@ class OnnxRuntimeBackend:
 
 
 WHERE = f"backend {OnnxRuntimeBackend.name}"
+
+
+def import_runtime() -> Any:
+    """The onnxruntime package, told before its first import to send nothing. Raises BackendError if it is missing."""
+    # From 1.32 on it reports its use over HTTPS and keeps an id of the machine in the user's cache, unless this variable
+    # is set when it is loaded; `disable_telemetry_events` comes too late for the id.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    try:
+        import onnxruntime
+    except ImportError as missing:
+        repair = "pip install yolov2"
+        raise BackendError.at(WHERE, found="no package", expected="onnxruntime", repair=repair) from missing
+    return onnxruntime
 
 
 def _prepared_now(runtime: Any, network: Network, weights: Weights, threads: int | None) -> Session:

@@ -245,7 +245,13 @@ def _find_cfg(model: Path) -> Path:
 
 def _cfg_in(folder: Path) -> Path:
     """The one .cfg of a folder."""
-    cfgs = sorted(folder.glob("*.cfg"))
+    try:
+        cfgs = sorted(path for path in folder.iterdir() if path.suffix == ".cfg")
+    except OSError as wrong:
+        found = f"a folder that can't be listed ({wrong.strerror})"
+        raise ModelError.at(
+            str(folder), found=found, expected="a readable one", repair="check its permissions"
+        ) from None
     if len(cfgs) != 1:
         found = f"{len(cfgs)} .cfg files" + (f" ({', '.join(path.name for path in cfgs[:5])})" if cfgs else "")
         raise ModelError.at(str(folder), found=found, expected="one", repair="name the .cfg itself")

@@ -94,7 +94,7 @@ def _refuse(wrong: OSError) -> None:
 
 
 def _nothing(argument: Path, found: str) -> PictureError:
-    endings = " ".join((*PICTURE_SUFFIXES, *VIDEO_SUFFIXES))
+    endings = " ".join((*sorted(PICTURE_SUFFIXES), *sorted(VIDEO_SUFFIXES)))
     return PictureError.at(str(argument), found=found, expected=f"files ending in {endings}", repair="check the path")
 
 
