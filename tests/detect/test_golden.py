@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -102,3 +103,13 @@ def different(row: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
         moved = row.copy()
         moved[column] += 2e-4 if column != 5 else 1
         yield moved[None]
+
+
+@pytest.mark.slow
+def test_the_cars_of_a_real_video_are_found(shared: Path, models: Path):
+    with Detector.open(models / "yolov2-tiny-voc-352x288") as detector:
+        found = list(detector.stream(shared / "data" / "video" / "car-detection.mp4"))
+    assert [one.frame_index for one in found] == list(range(377))
+    frames_with = Counter(name for one in found for name in set(one.names))
+    assert frames_with.most_common(1)[0][0] == "car"  # seen from above, which no training picture shows
+    assert frames_with["car"] > 60

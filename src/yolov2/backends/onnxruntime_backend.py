@@ -71,8 +71,8 @@ WHERE = f"backend {OnnxRuntimeBackend.name}"
 
 def import_runtime() -> Any:
     """The onnxruntime package, told before its first import to send nothing. Raises BackendError if it is missing."""
-    # From 1.32 on it reports its use over HTTPS and keeps an id of the machine in the user's cache, unless this variable
-    # is set when it is loaded; `disable_telemetry_events` comes too late for the id.
+    # From 1.32 on it reports its use over HTTPS and keeps an id of the machine in the cache, unless this variable is set
+    # when it loads; `disable_telemetry_events` comes too late for the id.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime
