@@ -18,17 +18,19 @@ def rows_of(found: Detections) -> NDArray[np.float64]:
     return np.column_stack((xy, wh, found.objectness, found.class_ids, found.scores)).astype(np.float64)
 
 
-def assert_same_rows(found: NDArray[Any], expected: NDArray[np.float64], *, conf: float, what: str) -> None:
+def assert_same_rows(
+    found: NDArray[Any], expected: NDArray[np.float64], *, conf: float, what: str, tolerance: float = TOLERANCE
+) -> None:
     """The same set of [x, y, w, h, objectness, class, probability]; one so close to the threshold may come or go."""
     left = list(found)
     for row in expected:
         nearest = min(left, key=lambda other: distance(row, other), default=None)
-        if nearest is not None and distance(row, nearest) <= TOLERANCE:
+        if nearest is not None and distance(row, nearest) <= tolerance:
             left = [other for other in left if other is not nearest]
         else:
-            assert abs(row[6] - conf) <= TOLERANCE, f"{what}: {row} is missing; nearest {nearest}"
+            assert abs(row[6] - conf) <= tolerance, f"{what}: {row} is missing; nearest {nearest}"
     for other in left:
-        assert abs(other[6] - conf) <= TOLERANCE, f"{what}: {other} is too many"
+        assert abs(other[6] - conf) <= tolerance, f"{what}: {other} is too many"
 
 
 def distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -33,6 +33,13 @@ def odd_command(monkeypatch):
     return define
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="closes a descriptor as a shell on Linux does")
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_closed_output_is_no_error(closed):
+    said = run_apart("models", "path", preexec_fn=lambda: os.close(closed))
+    assert (said.returncode, said.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_examples_in_its_help(yolov2, name):
     said = yolov2(name, "--help")

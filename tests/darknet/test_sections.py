@@ -37,6 +37,11 @@ def test_a_cfg_is_taken_as_people_write_it(text):
     assert (net.name, net.integer("width", 0), net.integers("steps")) == ("net", 416, (1, 2))
 
 
+def test_dots_of_a_windows_comment_read_as_latin_1_end_no_line():
+    (net,) = parse_sections("[net]\n# and so on\x85 as before\nwidth=416\n", PATH)
+    assert net.options == {"width": Option("416", 3)}
+
+
 def test_of_two_equal_options_the_first_wins_with_a_warning():
     with pytest.warns(Yolov2Warning, match=r"^tiny.cfg:3: batch is given twice; line 2 \(batch=1\) is taken$"):
         (net,) = parse_sections("[net]\nbatch=1\nbatch=64\n", PATH)

@@ -306,7 +306,7 @@ def test_a_picture_of_a_size_that_the_network_does_not_take_is_refused(preproces
         (CFG.replace("channels=3", "channels=1"), {}, "small: found channels=1, expected 3, for colour pictures; use a network with channels=3"),
         (CFG.replace("[avgpool]\n", ""), {}, "small: found 16 x 16 answers at its end, expected one, for the whole picture; write [avgpool] before its end"),
         (TREE_CFG, {}, "small: found no tree, expected a WordTree for its [softmax] with tree=; give tree=WordTree.read(FILE), or open the model"),
-        (CFG, {"tree": TREE}, "small: found a tree, expected none, as its [softmax] has no tree=; give tree=WordTree.read(FILE), or open the model"),
+        (CFG, {"tree": TREE}, "small: found a tree, expected none, as its [softmax] has no tree=; leave the tree out"),
         (TREE_CFG, {"tree": WordTree(("a",), np.array([-1]))}, "small: found a tree of 1 nodes, expected 6, as many as the network has classes; give the tree it was trained with"),
         (CONNECTED_CFG, {"preprocess": "validfull"}, "small: found a layer that takes an input of 32 x 32 alone, expected a network for any size, as preprocess validfull needs; use preprocess predict"),
     ],

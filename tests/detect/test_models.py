@@ -115,6 +115,15 @@ def test_without_names_that_fit_classes_are_numbers_with_a_warning(folder):
         assert load_names(find_model(folder), NETWORK) == ()
 
 
+def test_a_checkpoint_has_no_first_layers_alone(folder):
+    path = folder / "tiny.safetensors"
+    write_checkpoint(path, Checkpoint(NETWORK, initial_weights(NETWORK)))
+    with pytest.raises(ModelError) as refusal:
+        load_model(find_model(path), partial=1)
+    expected = "found --partial 1, expected a .weights file, which alone can have some of the layers; leave out --partial"
+    assert str(refusal.value) == f"{path}: {expected}"
+
+
 def test_a_partial_file_loads_only_when_asked_for(folder):
     write_weights(folder / "tiny.weights", initial_weights(NETWORK, seed=1), NETWORK, cutoff=1)
     with pytest.raises(WeightsError, match="--partial 1"):

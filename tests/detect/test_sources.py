@@ -1,6 +1,7 @@
 """Files, folders and patterns become sources in a fixed order; any kind of picture becomes a Frame."""
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,15 @@ def test_a_folder_or_pattern_with_nothing_in_it_is_refused(tmp_path, argument, f
     (tmp_path / "empty").mkdir()
     with pytest.raises(PictureError, match=f"found {found}, expected files ending in .*; check the path$"):
         expand_sources([tmp_path / argument])
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="later versions of Python take it")
+def test_a_pattern_that_python_does_not_take_is_refused(tmp_path):
+    with pytest.raises(PictureError) as refusal:
+        expand_sources([tmp_path / "a**.jpg"])
+    said = "Invalid pattern: '**' can only be an entire path component"
+    expected = f"found a bad pattern ({said}), expected one such as photos/**/*.jpg; write ** between slashes"
+    assert str(refusal.value) == f"{tmp_path / 'a**.jpg'}: {expected}"
 
 
 def test_an_unreadable_folder_is_refused_and_a_file_in_it_left_to_the_reader(open_folder, without_rights):

@@ -23,8 +23,9 @@ from yolov2.detect.writers import (
     open_writers,
     output_names,
     without_outputs,
+    write_annotated,
 )
-from yolov2.errors import OutputError
+from yolov2.errors import OutputError, Yolov2Warning
 from yolov2.pictures.read import read_picture
 from yolov2.pictures.video import VideoWriter, open_video
 from yolov2.records import Detections, Failure, Frame
@@ -154,6 +155,41 @@ def test_a_picture_that_can_not_be_written_is_told_of_at_the_next_call(tmp_path)
     writer.write(picture())
     with pytest.raises(OutputError, match=r"file: found a file of that name, expected a folder to write into; "):
         writer.close()
+
+
+def test_a_picture_too_long_for_its_kind_of_file_does_not_end_the_run(tmp_path):
+    wide = one_box(Frame(np.zeros((2, 65_536, 3), np.uint8), source="wide.bmp"), 3)
+    message = (
+        r"^wide\.bmp: not written with its boxes; picture: found 65,536 x 2 pixels, expected sides of at most 65,535"
+    )
+    with pytest.warns(Yolov2Warning, match=message):
+        write_annotated(wide, tmp_path / "wide.jpg")
+    assert left_in(tmp_path) == []
+
+
+def test_a_video_named_twice_is_written_once(tmp_path):
+    source = tmp_path / "one.mp4"
+    with VideoWriter(source, 25, (48, 64)) as video:
+        video.write(GREY)
+    writer = AnnotatedVideos({str(source): tmp_path / "out.mp4"})
+    for index in (0, 1, 0, 1):
+        writer.write(picture(str(source), index=index))
+    writer.close()
+    with open_video(tmp_path / "out.mp4") as video:
+        assert len(list(video)) == 2
+
+
+def test_frames_that_wait_when_a_video_can_not_be_written_end_in_its_refusal(tmp_path):
+    with VideoWriter(tmp_path / "one.mp4", 25, (48, 64)) as video:
+        video.write(GREY)
+    (tmp_path / "folder.mp4").mkdir()
+    writer = AnnotatedVideos({str(tmp_path / "one.mp4"): tmp_path / "folder.mp4"})
+    for index in range(4):
+        writer.write(picture(str(tmp_path / "one.mp4"), index=index))
+    with pytest.raises(OutputError, match=r"folder\.mp4: found a video that can't be written "):
+        writer.close()
+    writer.abort()
+    assert left_in(tmp_path) == ["one.mp4"]
 
 
 def test_every_video_has_a_file_of_its_own(tmp_path):

@@ -18,7 +18,7 @@ from yolov2.network.shapes import Shape
 from yolov2.records import Detections
 from yolov2.region.decode import activate
 
-HEAD_TOLERANCE = 1e-3  # MANIFEST.md: c_tree yolo9000
+HEAD_TOLERANCE = 1e-3  # MANIFEST.md: c_tree yolo9000; a side is exp of the head, so it may be off by as much of itself
 REGION_TOLERANCE = 5e-4
 SUM_TOLERANCE = 1e-3  # of a channel's 289 values, each of which may be off by the float32 rounding of its own sum
 SIZE = (480, 640)  # of the picture that the boxes are for
@@ -57,7 +57,7 @@ def test_yolo9000_is_darknets(case, golden, backend):
         for key in [key for key in expected if key.startswith("det_")]:
             conf, hier = (float(part[1:]) for part in key.split("_")[1:])
             (found,) = detector.with_settings(conf=conf, tree_threshold=hier).decode(raw, sizes=[SIZE])
-            assert_same_rows(rows_of(found), expected[key], conf=conf, what=key)
+            assert_same_rows(rows_of(found), expected[key], conf=conf, what=key, tolerance=HEAD_TOLERANCE)
         check_mapped(network, weights, raw, tree, expected, golden)
 
 

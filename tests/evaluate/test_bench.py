@@ -1,18 +1,26 @@
 """Rounds in turn, rows of numbers, and the machine they were measured on."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fakes import FakeDetector
+from yolov2.darknet.cfg_format import format_cfg
+from yolov2.darknet.weights import initial_weights, write_weights
 from yolov2.errors import BackendError, PictureError, Yolov2Error
 from yolov2.evaluate.bench import Label, Plan, There, batches, make_pictures, measure, row_of, time_pipeline, time_round
 from yolov2.evaluate.machine import FLAGS, PACKAGES, machine, versions
+from yolov2.network.layers import Convolutional, Region
+from yolov2.network.shapes import Shape
+from yolov2.network.spec import Network
 from yolov2.pictures.read import read_picture
 
 LABEL = Label("fake", "fp32", "64x32", batch=4)
+TINY = Network(Shape(3, 32, 32), (Convolutional(filters=6, activation="linear"), Region(classes=1)))
 
 
 class Turns:
@@ -115,6 +123,17 @@ def test_versions_are_those_installed():
 def test_a_contender_apart_hands_over_what_its_detector_refuses(tmp_path):
     with pytest.raises(Yolov2Error, match=r"none\.cfg"):
         There(Plan({"model": tmp_path / "none.cfg"}, ()))
+
+
+@pytest.mark.slow
+def test_a_contender_apart_leaves_ctrl_c_to_whoever_started_it(tmp_path, capfd):
+    (tmp_path / "tiny.cfg").write_text(format_cfg(TINY))
+    write_weights(tmp_path / "tiny.weights", initial_weights(TINY), TINY)
+    contender = There(Plan({"model": tmp_path / "tiny.cfg"}, make_pictures(tmp_path, count=1)))
+    os.kill(contender._process.pid, signal.SIGINT)
+    assert contender.round()["forward"]
+    contender.close()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Faults planted in B, one after the other and by code of its own, and the sentence that names each."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -450,6 +451,20 @@ def test_a_difference_that_does_not_reach_the_boxes_is_told_all_the_same(model, 
     comparison = compare(model, "resize=letterbox-opencv", pictures, conf=1)
     assert not comparison.agree
     assert comparison.sentence.startswith("The boxes agree on these pictures, but B resizes by letterbox-opencv")
+
+
+def test_boxes_that_only_one_has_differ_under_thresholds_by_class_too(model, pictures):
+    names = model.names or [str(number) for number in range(model.network.region.classes)]
+    comparison = compare(model, "conf=0.99", pictures, conf={names[0]: 0.2})
+    assert comparison.outcome.numbers["only_a"] > 0
+    assert not comparison.agree
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs on this platform")
+def test_a_fifo_in_place_of_detections_is_refused_unopened(tmp_path, model, pictures):
+    os.mkfifo(tmp_path / "a.jsonl")
+    with pytest.raises(FormatError, match=r"a\.jsonl: found a special file, expected detections as JSON Lines or COCO"):
+        compare(model, tmp_path / "a.jsonl", pictures[:1])
 
 
 REFUSED = {

@@ -399,6 +399,16 @@ def test_the_name_appears_only_when_the_file_is_whole(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
+def test_the_umask_decides_who_may_read_a_video(tmp_path):
+    before = os.umask(0o077)
+    try:
+        with VideoWriter(tmp_path / "a.mp4", FPS, (48, 64)) as writer:
+            writer.write(flat(100))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.mp4").stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
 def test_an_interrupted_video_leaves_what_was_there_before(tmp_path, interruption):
     path = tmp_path / "a.mp4"
@@ -443,6 +453,19 @@ except OutputError as error:
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert child.stdout.startswith(f"{tmp_path / 'a.mp4'}: found a video that can't be written (File too large), ")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["close", "abort"])
+def test_a_closed_video_takes_no_picture_and_ends_once_more_without_harm(tmp_path, end):
+    writer = VideoWriter(tmp_path / "a.mp4", FPS, (48, 64))
+    writer.write(flat(100))
+    getattr(writer, end)()
+    there = [(file.name, file.read_bytes()) for file in tmp_path.iterdir()]
+    with pytest.raises(ValueError, match=r"found a picture for .*a\.mp4, which is closed$"):
+        writer.write(flat(100))  # in PyAV itself: a crash
+    writer.close()
+    writer.abort()
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == there
 
 
 @pytest.mark.parametrize("fps, size", [(0, (4, 4)), (float("nan"), (4, 4)), (25, (0, 4))])
