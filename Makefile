@@ -35,7 +35,7 @@ $(VENV)/.ok: pyproject.toml constraints.txt | $(VENV)/.made
 
 demo: $(VENV)/.base
 	@$(if $(MODEL),echo "model: $(MODEL)")
-	@$(BIN)/yolov2 detect examples/photos $(if $(MODEL),-m "$(MODEL)") -o demo
+	@$(BIN)/yolov2 detect examples/photos $(if $(MODEL),-m "$(MODEL)") -o demo --force
 
 check: $(VENV)/.ok
 	$(BIN)/ruff check

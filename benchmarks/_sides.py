@@ -150,23 +150,29 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[low] + (place - low) * (ordered[high] - ordered[low])
 
 
-def seeded_model(folder: Path, build: Callable[[], Any], *, name: str) -> Path:
-    """The .cfg of a network with drawn weights and names beside it: speed does not depend on what they are."""
+def seeded_weights(network: Any) -> Any:
+    """Drawn weights with which values stay finite: with the variances of 0 that training starts from they do not."""
     import numpy as np
 
-    from yolov2.darknet.cfg_format import format_cfg
-    from yolov2.darknet.weights import Weights, initial_weights, write_weights
+    from yolov2.darknet.weights import Weights, initial_weights
 
-    network = build()
-    weights = Weights(
+    return Weights(
         tuple(
             {key: np.ones_like(array) if key == "rolling_variance" else array for key, array in layer.items()}
             for layer in initial_weights(network).layers
         )
-    )  # a variance of 0, with which training starts, would let values grow from layer to layer until they overflow
+    )
+
+
+def seeded_model(folder: Path, build: Callable[[], Any], *, name: str) -> Path:
+    """The .cfg of a network with drawn weights and names beside it: speed does not depend on what they are."""
+    from yolov2.darknet.cfg_format import format_cfg
+    from yolov2.darknet.weights import write_weights
+
+    network = build()
     cfg = folder / f"{name}.cfg"
     cfg.write_text(format_cfg(network))
-    write_weights(cfg.with_suffix(".weights"), weights, network)
+    write_weights(cfg.with_suffix(".weights"), seeded_weights(network), network)
     cfg.with_suffix(".names").write_text("".join(f"class {number}\n" for number in range(network.region.classes)))
     return cfg
 

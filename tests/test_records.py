@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from yolov2.records import Classification
+from yolov2.records import Classification, Detections
 
 
 def classification(**changes: object) -> Classification:
@@ -70,3 +70,29 @@ def test_arrays_that_do_not_fit_are_refused(changes, message):
     with pytest.raises(ValueError) as refusal:
         classification(**changes)
     assert str(refusal.value) == message
+
+
+def detections(count: int) -> Detections:
+    scores = np.linspace(0.9, 0.5, count, dtype=np.float32)
+    ids = np.arange(count) % 2
+    return Detections(np.zeros((count, 4), np.float32), scores, ids, scores, (48, 80), ("cat", "dog"), source="a.png")
+
+
+def test_detections_are_shown_in_a_line():
+    assert repr(detections(0)) == "Detections(a.png, 80 x 48: nothing)"
+    assert repr(detections(2)) == "Detections(a.png, 80 x 48: cat 0.90, dog 0.50)"
+    assert repr(detections(7)).endswith(": cat 0.90, dog 0.83, cat 0.77, dog 0.70, cat 0.63, 2 more)")
+
+
+def test_detections_go_one_by_one_and_from_the_end():
+    found = detections(3)
+    assert [one.names for one in found] == [["cat"], ["dog"], ["cat"]]
+    assert found[-1].scores.tolist() == found.scores[2:].tolist()
+    with pytest.raises(IndexError):
+        found[3]
+
+
+def test_a_float_in_json_has_no_more_digits_than_it_needs():
+    (row,) = detections(1).rows()
+    assert str(row["score"]) == "0.9"
+    assert np.float32(row["score"]) == np.float32(0.9)

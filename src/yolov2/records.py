@@ -33,6 +33,8 @@ class Frame:
         return self.pixels.shape[0], self.pixels.shape[1]
 
 
+SHOWN = 5  # detections in a repr
+
 TreePath: TypeAlias = tuple[tuple[str, float], ...]  # (label, probability) from a root down
 
 
@@ -69,8 +71,21 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, which: NDArray[Any] | slice) -> Detections:
-        """The chosen rows: `found[found.scores > 0.5]`, `found[:10]`."""
+    def __repr__(self) -> str:
+        height, width = self.size
+        best = [f"{name} {score:.2f}" for name, score in zip(self[:SHOWN].names, self.scores[:SHOWN], strict=True)]
+        more = [f"{len(self) - SHOWN} more"] if len(self) > SHOWN else []
+        return f"Detections({self.source or 'picture'}, {width} x {height}: {', '.join(best + more) or 'nothing'})"
+
+    def __iter__(self) -> Iterator[Detections]:
+        """One detection at a time, each a Detections of one row."""
+        return (self[row] for row in range(len(self)))
+
+    def __getitem__(self, which: NDArray[Any] | slice | int) -> Detections:
+        """The chosen rows: `found[found.scores > 0.5]`, `found[:10]`, `found[0]`; always a Detections."""
+        if isinstance(which, int):
+            row = range(len(self))[which]  # raises IndexError, and takes numbers from the end
+            which = slice(row, row + 1)
         rows: list[int] = np.arange(len(self.paths))[which].tolist() if self.paths else []
         return replace(
             self,

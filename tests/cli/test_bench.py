@@ -47,6 +47,31 @@ def test_a_bad_picture_is_refused(yolov2, here):
     assert said.err.startswith("yolov2: bad.jpg: found 0 bytes")
 
 
+def test_a_bad_picture_among_others_is_named_and_passed_over(yolov2, here):
+    Path("bad.jpg").touch()
+    said = yolov2("bench", "bad.jpg", "grey.jpg", "-m", "small.cfg", "--seconds", "0", "-q")
+    assert said.status == 1
+    assert said.err.startswith("failed: bad.jpg: found 0 bytes, expected ")
+    assert said.err.count("\n") == 1
+    assert "end to end" in said.out
+
+
+def test_bad_pictures_alone_are_refused(yolov2, here):
+    Path("bad.jpg").touch()
+    Path("worse.jpg").touch()
+    said = yolov2("bench", "bad.jpg", "worse.jpg", "-m", "small.cfg", "-q")
+    assert said.status == 2
+    assert said.err == "yolov2: bench: found 2 pictures that can't be read, expected pictures; name others\n"
+
+
+def test_a_classifier_is_refused(yolov2, here):
+    text = Path("small.cfg").read_text()
+    Path("small.cfg").write_text(text.partition("[region]")[0] + "[avgpool]\n[softmax]\n")
+    said = yolov2("bench", "-m", "small.cfg", "-q")
+    message = "yolov2: small.cfg: found no [region] at its end, expected a detector; bench measures detectors\n"
+    assert said == (2, "", message)
+
+
 @pytest.mark.slow
 def test_every_backend_takes_its_turn_in_a_process_of_its_own(yolov2, here):
     said = yolov2("bench", "grey.jpg", "-m", "small.cfg", "--seconds", "0", "--compare", "--json")

@@ -1,6 +1,7 @@
 """`yolov2 compare` as it is typed: the table, the JSON, the exit status."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from yolov2.cli.compare import compare
 from yolov2.darknet.cfg import parse_cfg
 from yolov2.darknet.weights import initial_weights, write_weights
-from yolov2.errors import Yolov2Error
+from yolov2.errors import Yolov2Error, Yolov2Warning
 
 CFG = """[net]
 width=32
@@ -60,7 +61,8 @@ def test_two_that_agree_leave_with_0(here):
     assert result.return_value == 0
     lines = result.stdout.splitlines()
     assert lines[0] == "A small.cfg   B torch   1 picture"
-    assert [line.split()[0] for line in lines[2:5]] == ["input", "network", "boxes"]
+    assert [line.split("  ")[0] for line in lines[2:6]] == ["input", "network", "decode, NMS", "end to end"]
+    assert "decode, NMS  on B's raw heads    same " in lines[4]
     assert lines[-1].startswith("The boxes agree within tolerance: ")
 
 
@@ -69,6 +71,64 @@ def test_two_that_differ_leave_with_1_and_say_why(here):
     assert result.return_value == 1
     assert "  channels=BGR             largest difference 0 of 1, mean 0\n" in result.stdout
     assert result.stdout.endswith("\nThe boxes differ because B feeds the channels as BGR where A feeds RGB.\n")
+
+
+def test_boxes_that_agree_to_the_eye_although_a_stage_differs(here):
+    pixels = np.full((24, 40, 3), 128, np.uint8)
+    pixels[:, 20:] = 132  # so faint that the order of the channels hardly matters
+    pixels[..., 0] += 1
+    Image.fromarray(pixels).save("faint.png")
+    result = typed("small.cfg", "channels=BGR", "faint.png", "--conf", "0.2")
+    lines = result.stdout.splitlines()
+    assert result.return_value == 1
+    matched, apart = re.fullmatch(r"end to end +differs  (\d+) of \1 boxes matched, (up to .*)", lines[5]).groups()
+    assert int(matched) > 0
+    assert re.fullmatch(r"up to [\d.e-]+ px and [\d.e-]+ in score apart", apart)
+    assert lines[-1] == f"The boxes agree, {apart}, although B feeds the channels as BGR where A feeds RGB."
+
+
+def test_boxes_alone_have_no_second_row(here):
+    Path("b.jsonl").write_text(json.dumps({"source": "a.png", "detections": []}) + "\n")
+    table = typed("small.cfg", "b.jsonl", "a.png", "--conf", "0.99").stdout.splitlines()[2:]
+    assert [line.split("  ")[:2] for line in table if line] [0] == ["boxes", "from the pictures"]
+    assert not any(line.startswith("end to end") for line in table)
+
+
+def test_a_bad_picture_is_named_and_passed_over(here, capsys):
+    Path("bad.png").touch()
+    Path("empty.png").touch()
+    assert typed("small.cfg", "torch", "bad.png", "a.png", "--conf", "0.2").return_value == 1
+    only = typed("small.cfg", "torch", "bad.png", "a.png", "--conf", "0.2")
+    assert only.stdout.splitlines()[0] == "A small.cfg   B torch   1 picture"
+    assert only.stderr.startswith("failed: bad.png: found 0 bytes, ")
+    with pytest.raises(Yolov2Error) as refusal:
+        typed("small.cfg", "torch", "bad.png", "empty.png")
+    assert str(refusal.value) == "compare: found 2 pictures that can't be read, expected pictures; name others"
+
+
+def test_of_many_pictures_the_first_are_taken_with_a_warning(here):
+    for number in range(21):
+        Image.open("a.png").save(f"{number}.png")
+    with pytest.warns(Yolov2Warning) as told:
+        result = typed("small.cfg", "torch", "[0-9]*.png", "--conf", "0.2")
+    assert str(told[0].message) == "compare: takes the first 20 of 21 pictures; name others to compare those"
+    assert result.stdout.splitlines()[0].endswith("   20 pictures")
+
+
+BAD_EVIDENCE = {
+    "this is text": "no JSON at column 1",
+    "{}": "no key 'source'",
+    "[1": "no JSON at column 3",
+    "[1]": "a value of another kind",
+    '{"source": "a.png", "detections": [{"label": "bird", "box": [0, 0, 1, 1], "score": 1}]}': "the label 'bird', which is no class of the model",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text, found", BAD_EVIDENCE.items())
+def test_a_file_of_another_program_that_is_broken_is_told_in_our_words(text, found, here):
+    Path("b.jsonl").write_text(text)
+    with pytest.raises(Yolov2Error, match=re.escape(f"found {found}, expected ")):
+        typed("small.cfg", "b.jsonl", "a.png")
 
 
 def test_json_holds_stages_trials_and_the_sentence(here):
@@ -97,8 +157,8 @@ def test_the_options_are_those_of_both(here):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("none.cfg", "torch", "a.png"), "none.cfg: found no none.weights beside it, expected its weights; give --weights FILE, or put the file there"),
-        (("small.cfg", "none.jsonl", "a.png"), "none.jsonl: found No such file or directory, expected detections as JSON Lines or COCO results; correct or write it anew"),
+        (("none.cfg", "torch", "a.png"), "none.cfg: found no such file, expected a .cfg file; check the path"),
+        (("small.cfg", "none.jsonl", "a.png"), "none.jsonl: found no such file, expected detections as JSON Lines or COCO results; check the path"),
         (("small.cfg", "torch", "none.png"), "none.png: found no such file, expected a picture file; check the name"),
         (("small.cfg", "torch", "a.png", "--classes", "bird"), "classes: found 'bird', expected a class of the model: cat, dog"),
     ],

@@ -12,7 +12,7 @@ from yolov2.darknet.cfg_format import format_cfg
 from yolov2.darknet.weights import initial_weights, write_weights
 from yolov2.detect.detector import Detector
 from yolov2.detect.models import NO_BUNDLED_MODEL, ModelFiles, find_model, load_model, load_names
-from yolov2.errors import ModelError, NamesError, WeightsError, Yolov2Warning
+from yolov2.errors import CfgError, ModelError, NamesError, WeightsError, Yolov2Warning
 from yolov2.network.layers import Convolutional, Region
 from yolov2.network.shapes import Shape
 from yolov2.network.spec import Network
@@ -115,12 +115,22 @@ def test_without_names_that_fit_classes_are_numbers_with_a_warning(folder):
         assert load_names(find_model(folder), NETWORK) == ()
 
 
+def test_under_a_map_classes_are_called_as_its_nodes(folder):
+    (folder / "tiny.names").write_text("cat\ndog\n")
+    assert load_names(find_model(folder), NETWORK, chosen=(1,)) == ("dog",)
+    (folder / "tiny.names").unlink()
+    (folder / "map.names").write_text("hound\n")  # no list of the network's own: one that fits the map
+    assert load_names(find_model(folder), NETWORK, chosen=(1,)) == ("hound",)
+
+
 def test_a_checkpoint_has_no_first_layers_alone(folder):
     path = folder / "tiny.safetensors"
     write_checkpoint(path, Checkpoint(NETWORK, initial_weights(NETWORK)))
     with pytest.raises(ModelError) as refusal:
         load_model(find_model(path), partial=1)
-    expected = "found --partial 1, expected a .weights file, which alone can have some of the layers; leave out --partial"
+    expected = (
+        "found --partial 1, expected a .weights file, which alone can have some of the layers; leave out --partial"
+    )
     assert str(refusal.value) == f"{path}: {expected}"
 
 
@@ -165,3 +175,8 @@ def test_a_folder_that_can_not_be_listed_is_refused(open_folder, without_rights)
         find_model(locked)
     found = "found a folder that can't be listed (Permission denied), expected a readable one; check its permissions"
     assert str(refusal.value) == f"{locked}: {found}"
+
+
+def test_a_cfg_that_is_not_there_is_what_is_told(tmp_path):
+    with pytest.raises(CfgError, match=r"nothere.cfg: found no such file, expected a .cfg file; check the path$"):
+        find_model(tmp_path / "nothere.cfg")

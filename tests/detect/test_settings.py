@@ -54,3 +54,10 @@ def test_settings_out_of_range_are_refused(wrong, message):
     with pytest.raises(ValueError) as refusal:
         Settings(**wrong)
     assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize("depth", [-1, "3", "leafs", 1.5])
+def test_a_depth_is_a_number_from_0_or_leaf(depth):
+    with pytest.raises(ValueError) as wrong:
+        Settings(depth=depth)
+    assert str(wrong.value) == f"depth: found {depth!r}, expected a number from 0, or 'leaf'"

@@ -130,6 +130,7 @@ def test_a_contender_apart_leaves_ctrl_c_to_whoever_started_it(tmp_path, capfd):
     (tmp_path / "tiny.cfg").write_text(format_cfg(TINY))
     write_weights(tmp_path / "tiny.weights", initial_weights(TINY), TINY)
     contender = There(Plan({"model": tmp_path / "tiny.cfg"}, make_pictures(tmp_path, count=1)))
+    assert contender._process.pid is not None
     os.kill(contender._process.pid, signal.SIGINT)
     assert contender.round()["forward"]
     contender.close()

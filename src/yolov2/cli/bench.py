@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yolov2.cli import options
-from yolov2.cli.status import DONE
-from yolov2.cli.terminal import BOLD, DIM, Messages, counted, paint, printable
+from yolov2.cli.status import DONE, SOME_FAILED
+from yolov2.cli.terminal import BOLD, DIM, RED, Messages, counted, paint, printable
 from yolov2.errors import BackendError, PictureError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from yolov2.evaluate.bench import Contender, Plan, Row
+    from yolov2.records import Failure
 
 EPILOG = """
 \b
@@ -68,8 +69,11 @@ def bench(
 
     messages = options.messages_of(ctx)
     with ExitStack() as stack:
+        failed: list[Failure] = []
         if sources:
-            pictures = _pictures(sources)
+            pictures = _pictures(sources, failed)
+            for failure in failed:
+                messages.say(f"{paint('failed', RED)}: {printable(failure.error)}")
         else:
             pictures = make_pictures(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="yolov2-"))))
         plan = Plan(options.given(model), pictures, batch)
@@ -80,18 +84,20 @@ def bench(
         messages.tell(f"measuring for about {seconds:g} s, after warming up")
         rows = measure(contenders, seconds=seconds)
     (_print_json if as_json else _print_table)(rows)
-    return DONE
+    return SOME_FAILED if failed else DONE
 
 
-def _pictures(sources: Sequence[Path]) -> tuple[Path, ...]:
+def _pictures(sources: Sequence[Path], failed: list[Failure]) -> tuple[Path, ...]:
+    """The pictures that can be read; the others are added to `failed`. Raises PictureError if there are none."""
     from yolov2.detect.sources import expand_sources
+    from yolov2.evaluate.bench import readable
 
     found = tuple(source.path for source in expand_sources(sources) if source.kind == "picture")
     if not found:
         raise PictureError.at(
             "bench", found="no pictures", expected="picture files", repair="name some, or none at all"
         )
-    return found
+    return readable(found, on_failure=failed.append)
 
 
 def _here(plan: Plan) -> Contender:

@@ -11,10 +11,11 @@ import click
 
 from yolov2.cli import options
 from yolov2.cli.status import DONE
-from yolov2.cli.terminal import BOLD, columns, counted, paint, printable
+from yolov2.cli.terminal import BOLD, RED, columns, counted, paint, printable
 
 if TYPE_CHECKING:
     from yolov2.evaluate.comparison import Comparison, Stage
+    from yolov2.records import Failure
 
 DIFFERENT = 1
 RUNTIME = ("backend", "device", "precision", "threads")
@@ -28,7 +29,8 @@ Examples:
   yolov2 compare my.cfg other.cfg photos/ --json
 
 \b
-Exit status: 0 they agree; 1 they differ, and the last line says why; 2 nothing could start; 130 interrupted.
+Exit status: 0 they agree; 1 they differ, and the last line says why, or a picture failed, which is named; 2 nothing
+could start; 130 interrupted.
 """
 
 
@@ -44,7 +46,8 @@ Exit status: 0 they agree; 1 they differ, and the last line says why; 2 nothing 
 @options.arithmetic
 @options.runtime
 @options.messages
-def compare(a: Path, b: str, pictures: tuple[Path, ...], as_json: bool, **chosen: Any) -> int:
+@click.pass_context
+def compare(ctx: click.Context, a: Path, b: str, pictures: tuple[Path, ...], as_json: bool, **chosen: Any) -> int:
     """Say why two programs find different boxes on the same pictures.
 
     A is a model. B is another one; or A under another runtime (onnxruntime, torch); or A with changes (KEY=VALUE,...);
@@ -55,26 +58,43 @@ def compare(a: Path, b: str, pictures: tuple[Path, ...], as_json: bool, **chosen
     from yolov2.detect.settings import SettingsOptions
     from yolov2.evaluate.compare import compare as compare_both
 
+    failed: list[str] = []
+
+    def on_failure(failure: Failure) -> None:
+        failed.append(failure.source)
+        options.messages_of(ctx).say(f"{paint('failed', RED)}: {printable(failure.error)}")
+
     runtime = {key: chosen.pop(key) for key in RUNTIME}
     settings = {key: chosen.pop(key) for key in SettingsOptions.__annotations__ if key in chosen}
     with options.refusals():
-        comparison = compare_both(a, b, pictures, files=chosen, runtime=runtime, **options.given(settings))
+        told: Any = options.given(settings)
+        comparison = compare_both(a, b, pictures, files=chosen, runtime=runtime, on_failure=on_failure, **told)
     print(json.dumps(comparison.to_dict()) if as_json else "\n".join(_lines(comparison)))
-    return DONE if comparison.agree else DIFFERENT
+    return DONE if comparison.agree and not failed else DIFFERENT
 
 
 def _lines(comparison: Comparison) -> list[str]:
     """The comparison for people: stages, what was tried, and the sentence."""
     names = f"A {printable(comparison.a)}   B {printable(comparison.b)}   {counted(comparison.pictures, 'picture')}"
-    table = [
-        (one.name, f"from {one.given or 'the pictures'}", "same" if one.is_same else "differs", one.difference)
-        for one in comparison.stages
-    ]
+    table = [(*_title(one), _verdict(one.is_same), one.difference) for one in comparison.stages]
+    if comparison.stages[-1].given:  # else the last stage is judged from the pictures, and is the same
+        table.append(("end to end", "", _verdict(comparison.outcome.is_same), comparison.end_to_end))
     lines = [names, "", *columns(table, align="<<<<")]
     for stage in comparison.stages:
         if len(stage.trials) > 1:
             lines += ["", f"{stage.name}, tried:", *columns(_rows(stage), align="<<")]
     return [*lines, "", paint(comparison.sentence, BOLD, stream=sys.stdout)]
+
+
+def _title(stage: Stage) -> tuple[str, str]:
+    """What a stage is called, and what it starts from."""
+    if stage.name == "boxes" and stage.given == "B's raw heads":
+        return "decode, NMS", f"on {stage.given}"
+    return stage.name, f"from {stage.given or 'the pictures'}"
+
+
+def _verdict(is_same: bool) -> str:
+    return "same" if is_same else "differs"
 
 
 def _rows(stage: Stage) -> list[tuple[str, str]]:

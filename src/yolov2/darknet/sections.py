@@ -10,6 +10,7 @@ from yolov2.errors import CfgError, FormatError, Yolov2Warning, printable
 
 INTEGER = re.compile(r"[+-]?\d{1,20}")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+LINE_END = re.compile(r"\r\n|\r|\n")
 COMMENT_BEHIND = re.compile(r"\s[#;].*$")  # people write `stride=2  # comment`; Darknet would read on
 
 
@@ -88,7 +89,8 @@ class Section:
 
 def option_lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines that say something, with their numbers: without blanks around them, comments and blank lines."""
-    for number, raw in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
+    # Not `splitlines`, which also parts at U+0085: the dots of a comment in Windows-1252
+    for number, raw in enumerate(LINE_END.split(text.removeprefix("\ufeff")), start=1):
         line = COMMENT_BEHIND.sub("", raw.strip()).strip()
         if line and line[0] not in "#;":
             yield number, line

@@ -21,7 +21,7 @@ from yolov2.detect.pipeline import stream
 from yolov2.detect.settings import Settings, SettingsOptions
 from yolov2.detect.sources import as_frame
 from yolov2.errors import ModelError
-from yolov2.hierarchy.wordtree import WordTree
+from yolov2.hierarchy.wordtree import WordTree, paths_of
 from yolov2.network.layers import Region
 from yolov2.network.spec import Arithmetic, Network
 from yolov2.pictures.letterbox import Placement, letterbox, place_letterbox, place_stretch, stretch, unletterbox
@@ -120,6 +120,10 @@ class Detector:
             **(loaded.settings | settings),
         )
 
+    def __repr__(self) -> str:
+        height, width = self.input_size
+        return f"Detector({self.network.name or 'network'}, {width} x {height}, {self.backend.name})"
+
     @property
     def num_classes(self) -> int:
         """How many classes an answer may have: those of the head, or of the map."""
@@ -211,7 +215,7 @@ class Detector:
     def _rows(self, raw: NDArray[np.float32]) -> Iterator[Rows]:
         """What was selected in each picture."""
         lowest = float(self._thresholds.min())
-        found = candidates(raw, self.region, threshold=lowest, tree=self.tree)
+        found = candidates(raw, self.region, threshold=lowest, tree=self.tree, is_walked=self.map is None)
         chosen = self._select(found)
         borders = np.searchsorted(chosen.pictures, np.arange(len(raw) + 1))
         for start, end in pairwise(borders.tolist()):
@@ -247,13 +251,13 @@ class Detector:
         """For every row of a tree model the nodes from a root down to its own, each with P(node)."""
         if self.tree is None or self.map is not None:
             return ()
-        paths: list[TreePath] = []
-        for candidate, node in zip(chosen.candidates[rows].tolist(), chosen.class_ids[rows].tolist(), strict=True):
-            nodes = self.tree.path(node)
-            conditional: NDArray[np.float32] = found.class_probs[candidate, list(nodes)]
-            absolute: list[float] = np.cumprod(conditional).tolist()
-            paths.append(tuple((self._label(n), p) for n, p in zip(nodes, absolute, strict=True)))
-        return tuple(paths)
+        steps = paths_of(chosen.class_ids[rows], self.tree)  # (N, levels), -1 before a root
+        conditional: NDArray[np.float32] = found.class_probs[chosen.candidates[rows][:, None], steps]
+        absolute = np.cumprod(np.where(steps >= 0, conditional, 1), axis=1, dtype=conditional.dtype)
+        return tuple(
+            tuple((self._label(node), p) for node, p in zip(nodes, products, strict=True) if node >= 0)
+            for nodes, products in zip(steps.tolist(), absolute.tolist(), strict=True)
+        )
 
     def _label(self, node: int) -> str:
         return self.names[node] if node < len(self.names) else str(node)

@@ -24,7 +24,7 @@ def check_tree(network: Network, tree: WordTree | None, *, classes: int) -> None
         section = f"[{section_name(head)}]"
         found = "no tree" if has_tree else "a tree"
         expected = f"a WordTree for its {section} with tree=" if has_tree else f"none, as its {section} has no tree="
-        repair = "give tree=WordTree.read(FILE), or open the model"
+        repair = "give tree=WordTree.read(FILE), or open the model" if has_tree else "leave the tree out"
         raise ModelError.at(name, found=found, expected=expected, repair=repair)
     if tree is not None and len(tree) != classes:
         found, expected = f"a tree of {len(tree):,} nodes", f"{classes:,}, as many as the network has classes"

@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from yolov2.checkpoint.file import read_checkpoint
+from yolov2.checkpoint.file import read_checkpoint, read_network
 from yolov2.darknet.cfg import read_cfg
 from yolov2.darknet.lists import read_data, read_names
 from yolov2.darknet.tree import read_map
@@ -99,6 +99,8 @@ def find_model(
     found = (
         Path(weights) if weights is not None else model if model.suffix == ".weights" else cfg.with_suffix(".weights")
     )
+    if not cfg.exists():
+        read_cfg(cfg)  # which says so
     if not found.exists() and weights is None:
         if need_weights:
             found_, repair = f"no {found.name} beside it", "give --weights FILE, or put the file there"
@@ -114,6 +116,9 @@ def load_model(files: ModelFiles, *, arithmetic: Arithmetic | None = None, parti
     partial: the file has only the layers before this one, such as darknet19_448.conv.23; the others get start values.
     """
     if files.checkpoint is not None:
+        if partial is not None:
+            found, expected = f"--partial {partial}", "a .weights file, which alone can have some of the layers"
+            raise ModelError.at(files.where, found=found, expected=expected, repair="leave out --partial")
         return _load_checkpoint(files, files.checkpoint, arithmetic)
     network = replace(load_network(files), arithmetic=arithmetic or "gpu")
     if files.weights is None:
@@ -143,7 +148,7 @@ def _load_checkpoint(files: ModelFiles, path: Path, arithmetic: Arithmetic | Non
 def load_network(files: ModelFiles) -> Network:
     """The network of a model, without its weights. Raises CfgError, CheckpointError."""
     if files.checkpoint is not None:
-        return read_checkpoint(files.checkpoint).network
+        return read_network(files.checkpoint)
     if files.entry is not None:
         return files.entry.build()
     assert files.cfg is not None
@@ -161,7 +166,7 @@ def load_names(
     classes = of_network if chosen is None else len(chosen)
     if files.names is not None:
         return read_names(files.names, classes)
-    known = zoo.class_names(files.entry) if files.entry is not None else names_beside(files.cfg, classes)
+    known = zoo.class_names(files.entry) if files.entry is not None else _names_of(files.cfg, of_network, chosen)
     if len(known) == classes:
         return known
     if tree is not None:
@@ -170,6 +175,16 @@ def load_names(
     text = f"{files.where}: no list of {classes:,} names; classes are called by their numbers; {pull}give --names FILE"
     warnings.warn(text, Yolov2Warning, stacklevel=2)
     return ()
+
+
+def _names_of(cfg: Path | None, classes: int, chosen: tuple[int, ...] | None) -> tuple[str, ...]:
+    """The names beside a .cfg; under a map those of its nodes, else a list with a name for each class of the map."""
+    if chosen is None:
+        return names_beside(cfg, classes)
+    with suppress(NamesError):
+        if names := names_beside(cfg, classes):
+            return tuple(names[node] for node in chosen)
+    return names_beside(cfg, len(chosen))
 
 
 def names_beside(cfg: Path | None, classes: int) -> tuple[str, ...]:
@@ -234,7 +249,7 @@ def _find_cfg(model: Path) -> Path:
         return _cfg_beside(model)
     if str(model) == DEFAULT_MODEL:
         raise ModelError(NO_BUNDLED_MODEL)
-    found = f"a {model.suffix} file" if model.is_file() else "no such file"
+    found = "no such file" if not model.is_file() else f"a {model.suffix} file" if model.suffix else "another file"
     raise ModelError.at(
         str(model),
         found=found,

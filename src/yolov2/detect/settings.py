@@ -60,8 +60,8 @@ class Settings:
             raise ValueError(f"nms: found {self.nms!r}, expected one of {', '.join(get_args(Nms))}")
         if self.resize not in get_args(Resize):
             raise ValueError(f"resize: found {self.resize!r}, expected letterbox or stretch")
-        if isinstance(self.depth, int) and self.depth < 0:
-            raise ValueError(f"depth: found {self.depth}, expected a number from 0, or 'leaf'")
+        if self.depth not in (None, "leaf") and (type(self.depth) is not int or self.depth < 0):
+            raise ValueError(f"depth: found {self.depth!r}, expected a number from 0, or 'leaf'")
         if self.max_pixels < 1:
             raise ValueError(f"max_pixels: found {self.max_pixels}, expected a number from 1")
         if self.max_det is not None and self.max_det < 1:

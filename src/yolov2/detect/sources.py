@@ -67,7 +67,12 @@ def _expand(argument: Path) -> Sequence[Source]:
     if not is_there and any(mark in str(argument) for mark in "*?["):
         root = Path(argument.anchor) if argument.is_absolute() else Path()
         pattern = str(argument.relative_to(argument.anchor))
-        found = sorted(path for path in root.glob(pattern) if path.is_file())
+        try:
+            found = sorted(path for path in root.glob(pattern) if path.is_file())
+        except ValueError as wrong:  # such as a**.jpg, which later versions of Python take
+            said, expected = f"a bad pattern ({wrong})", "one such as photos/**/*.jpg"
+            repair = "write ** between slashes"
+            raise PictureError.at(str(argument), found=said, expected=expected, repair=repair) from None
         if not found:
             raise _nothing(argument, "no file that matches")
         return [Source(path, kind_of(path), Path(path.name)) for path in found]

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yolov2.detect.sources import Source
-from yolov2.errors import OutputError
+from yolov2.errors import OutputError, Yolov2Warning
 from yolov2.files import REFUSALS, write_whole
 from yolov2.pictures.draw import draw_detections
 from yolov2.pictures.encode import encode_picture
@@ -96,6 +98,7 @@ class AnnotatedVideos:
         self._targets = targets  # by source
         self._work = Work(1)
         self._source: str | None = None
+        self._index = -1  # of the frame before
         self._video: VideoWriter | None = None
 
     def write(self, result: Result) -> None:
@@ -112,14 +115,16 @@ class AnnotatedVideos:
             self._video.abort()
 
     def _append(self, found: Detections) -> None:
-        if found.source != self._source:
+        assert found.frame_index is not None
+        if found.source != self._source or found.frame_index <= self._index:  # a video named twice is written anew
             self._end()
             target = self._targets[found.source]
             make_folder(target.parent)
-            with open_video(Path(found.source)) as video:
+            with open_video(Path(found.source), max_pixels=sys.maxsize) as video:  # the limit asked for let it pass
                 rate = video.fps
             self._source, self._video = found.source, VideoWriter(target, rate, found.size)
         assert self._video is not None
+        self._index = found.frame_index
         self._video.write(drawn(found))
 
     def _end(self) -> None:
@@ -264,9 +269,16 @@ def csv_rows(result: Result) -> str:
 
 
 def write_annotated(found: Detections, target: Path) -> None:
-    """The picture with its boxes drawn on it, as a file of the kind that its name says. Raises OutputError."""
+    """The picture with its boxes drawn on it, as a file of the kind that its name says. Raises OutputError.
+
+    One that this kind can't hold gets no file, with a warning: it must not end the run of all others.
+    """
     make_folder(target.parent)
-    data = encode_picture(drawn(found), ending=target.suffix)
+    try:
+        data = encode_picture(drawn(found), ending=target.suffix)
+    except OutputError as refusal:
+        warnings.warn(f"{found.source}: not written with its boxes; {refusal}", Yolov2Warning, stacklevel=2)
+        return
     with write_whole(target) as file:
         file.write(data)
 

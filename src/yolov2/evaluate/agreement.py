@@ -80,7 +80,10 @@ def compare_boxes(
     sizes: Sequence[tuple[int, int]],
     conf: float,
 ) -> Agreement:
-    """Boxes of several pictures of these (height, width). One whose score is as good as `conf` may be in one alone."""
+    """Boxes of several pictures of these (height, width). One whose score is as good as `conf` may be in one alone.
+
+    conf: NaN where each class has its own threshold.
+    """
     pictures = [
         match(a, b, side=max(size), conf=conf, rounding=rounding)
         for a, (b, rounding), size in zip(ours, theirs, sizes, strict=False)
@@ -125,7 +128,8 @@ def match(a: Found, b: Found, *, side: float, conf: float, rounding: Rounding) -
     scores, overlaps = apart[rows, columns], iou[rows, columns]
     near = SAME_SCORE + rounding.score
     only_a, only_b = (
-        int((np.abs(np.delete(one.scores, taken) - conf) > near).sum()) for one, taken in ((a, rows), (b, columns))
+        int((~(np.abs(np.delete(one.scores, taken) - conf) <= near)).sum())  # all of them where conf is NaN
+        for one, taken in ((a, rows), (b, columns))
     )
     is_same = only_a == only_b == 0 and bool(is_placed[rows, columns].all() and (scores <= near).all())
     return Matches(

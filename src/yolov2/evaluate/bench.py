@@ -5,6 +5,7 @@ Every contender of a comparison is a process of its own: in one, the threads of 
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +18,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from yolov2.detect.detector import Detector
+from yolov2.detect.models import find_model, load_network
 from yolov2.detect.pipeline import run
 from yolov2.detect.sources import Source
-from yolov2.errors import BackendError, PictureError, Yolov2Error
+from yolov2.errors import BackendError, ModelError, PictureError, Yolov2Error
 from yolov2.pictures.draw import draw_detections
 from yolov2.pictures.encode import encode_picture
 from yolov2.pictures.read import read_picture
@@ -83,6 +85,7 @@ class Here:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        _check_detector(plan.model)
         self._detector = Detector.open(**plan.model)
         height, width = self._detector.input_size
         precision = plan.model.get("precision", "fp32")
@@ -128,8 +131,18 @@ class There:
         return answer
 
 
+def _check_detector(model: Mapping[str, Any]) -> None:
+    """Raises ModelError for a classifier, before its weights are read."""
+    named = ("model", "weights", "names", "data", "tree", "map")
+    files = find_model(**{key: model.get(key) for key in named})
+    if load_network(files).region is None:
+        found, expected = "no [region] at its end", "a detector"
+        raise ModelError.at(files.where, found=found, expected=expected, repair="bench measures detectors")
+
+
 def _serve(pipe: Connection, plan: Plan) -> None:
     """The other end of There: a label, then a round for every message, until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to us, too; who asked for rounds ends us
     try:
         contender = Here(plan)
         pipe.send(contender.label)
@@ -137,7 +150,7 @@ def _serve(pipe: Connection, plan: Plan) -> None:
             pipe.send(contender.round())
     except (Yolov2Error, ValueError) as refusal:  # a ValueError here is a size or class that the model does not have
         pipe.send(refusal if isinstance(refusal, Yolov2Error) else Yolov2Error(str(refusal)))
-    except EOFError:
+    except (EOFError, BrokenPipeError):
         return
 
 
@@ -228,6 +241,23 @@ def row_of(label: Label, stage: str, times: Sequence[float]) -> Row:
         p99_ms=round(1000 * float(p99), 3),
         per_second=round(rate, 2),
     )
+
+
+def readable(pictures: Sequence[Path], *, on_failure: Callable[[Failure], None]) -> tuple[Path, ...]:
+    """The pictures that can be read, each tried once; the others go to `on_failure`. Raises PictureError if none can."""
+    found: list[Path] = []
+    for path in pictures:
+        try:
+            read_picture(path)
+            found.append(path)
+        except PictureError as refusal:
+            if len(pictures) == 1:
+                raise
+            on_failure(Failure(str(path), str(refusal)))
+    if not found:
+        said, repair = f"{len(pictures):,} pictures that can't be read", "name others"
+        raise PictureError.at("bench", found=said, expected="pictures", repair=repair)
+    return tuple(found)
 
 
 def make_pictures(folder: Path, *, count: int = 8, size: tuple[int, int] = (480, 640)) -> tuple[Path, ...]:

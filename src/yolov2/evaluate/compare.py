@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from yolov2.backends.base import BACKENDS
 from yolov2.detect.models import Model, find_model, load_model
 from yolov2.detect.settings import Settings
 from yolov2.detect.sources import as_frame, expand_sources
-from yolov2.errors import FormatError, ModelError, Yolov2Warning
+from yolov2.errors import FormatError, ModelError, PictureError, Yolov2Warning
 from yolov2.evaluate.comparison import Comparison
 from yolov2.evaluate.diagnosis import Diagnosis, OtherRuns
 from yolov2.evaluate.evidence import Boxes, Evidence, is_evidence, read_evidence
 from yolov2.evaluate.setups import ALTERNATIVES, Runs, Setup
+from yolov2.records import Failure, Frame
 
 MOST_PICTURES = 20  # whose raw heads are held at a time; what differs, differs on these
 RUNTIME = ("backend", "device", "precision")  # what B may change of A beside its Setup
@@ -34,6 +35,7 @@ def compare(
     *,
     files: Mapping[str, Any] | None = None,
     runtime: Mapping[str, Any] | None = None,
+    on_failure: Callable[[Failure], None] | None = None,
     **settings: Any,
 ) -> Comparison:
     """Why the boxes of A and B differ on these pictures.
@@ -41,15 +43,14 @@ def compare(
     a: a model, as `yolov2.load` takes it. b: another model, which gets the same options; a change of A, as "torch" or
     "resize=stretch,arithmetic=cpu"; or a file of what another program found, see `evidence.read_evidence`.
     files: weights, names, data, tree and arithmetic of A, runtime: backend, device, precision, threads, settings: those
-    of a Detector, all by its keywords.
+    of a Detector, all by its keywords. on_failure: gets a picture that can't be read; without one it is warned of.
     Raises Yolov2Error for what can't be read, ValueError for settings that do not fit the model.
     """
     files, runtime = files or {}, runtime or {}
     model = _model(a, **files)
     given = replace(Settings(**model.settings), **settings)
     named = [pictures] if isinstance(pictures, (str, Path)) else pictures
-    paths = _paths(named)
-    frames = [as_frame(path, exif=not given.faithful, max_pixels=given.max_pixels) for path in paths]
+    paths, frames = _read(named, given, on_failure or _warn)
     with Runs(model, frames, given, **runtime) as runs:
         base, other = runs.base, None
         if isinstance(b, (str, Path)) and is_evidence(Path(b)):
@@ -74,13 +75,32 @@ def compare(
         return Comparison(_called(a), _called(b), len(known), diagnosis.outcome(), stages)
 
 
-def _paths(pictures: Sequence[str | Path]) -> list[Path]:
-    paths = [source.path for source in expand_sources(pictures)]
+def _read(
+    named: Sequence[str | Path], given: Settings, on_failure: Callable[[Failure], None]
+) -> tuple[list[Path], list[Frame]]:
+    """The first pictures that can be read. Raises PictureError if none can."""
+    paths = [source.path for source in expand_sources(named)]
     if len(paths) > MOST_PICTURES:
-        warnings.warn(
-            f"compare: takes the first {MOST_PICTURES} of {len(paths):,} pictures", Yolov2Warning, stacklevel=3
-        )
-    return paths[:MOST_PICTURES]
+        text = f"takes the first {MOST_PICTURES} of {len(paths):,} pictures; name others to compare those"
+        warnings.warn(f"compare: {text}", Yolov2Warning, stacklevel=3)
+    frames: dict[Path, Frame] = {}
+    for path in paths:
+        try:
+            frames[path] = as_frame(path, exif=not given.faithful, max_pixels=given.max_pixels)
+        except FormatError as refusal:
+            if len(paths) == 1:
+                raise
+            on_failure(Failure(str(path), str(refusal)))
+        if len(frames) == MOST_PICTURES:
+            break
+    if not frames:
+        found, repair = f"{len(paths):,} pictures that can't be read", "name others"
+        raise PictureError.at("compare", found=found, expected="pictures", repair=repair)
+    return list(frames), list(frames.values())
+
+
+def _warn(failure: Failure) -> None:
+    warnings.warn(failure.error, Yolov2Warning, stacklevel=4)
 
 
 def _model(model: Side, *, arithmetic: Any = None, **files: Any) -> Model:

@@ -10,6 +10,7 @@ from yolov2.evaluate.agreement import Agreement
 from yolov2.evaluate.setups import EPSILONS, UNITS, Setup
 
 TOLD = 3  # so many reasons that fit equally well are told
+ALIKE_PX, ALIKE_SCORE = 1.0, 0.01  # boxes no further apart than this agree to the eye
 REORGS = {"plain": "a plain space-to-depth", "legacy": "Darknet's"}
 PHRASES: dict[str, Callable[[Any, Any], str]] = {  # by choice of a Setup: what B does, and A
     "resize": lambda b, a: f"B resizes by {b} where A does by {a}",
@@ -83,16 +84,27 @@ class Comparison:
         return all(stage.is_same for stage in self.stages)
 
     @property
+    def end_to_end(self) -> str:
+        """How far apart the last that B shows is from what A makes of the pictures, in words."""
+        numbers = self.outcome.numbers
+        if not numbers.get("matched"):
+            return self.outcome.words
+        total = sum(int(numbers[key]) for key in ("matched", "only_a", "only_b"))
+        return f"{int(numbers['matched'])} of {total} boxes matched, {_apart(numbers)}"
+
+    @property
     def sentence(self) -> str:
         """Why the boxes differ, or that they do not."""
         what = NOUNS[self.stages[-1].name]
         if self.agree:
             return f"The {what} agree within tolerance: {self.outcome.words}."
         faults = [stage for stage in self.stages if not stage.is_same]
+        if _is_alike(self.outcome):
+            return f"The boxes agree, {_apart(self.outcome.numbers)}, although {', and '.join(map(_although, faults))}."
         because = ", and ".join(_told(stage.reasons) for stage in faults if stage.reasons)
         rest = "; ".join(_rest(stage) for stage in faults if stage.rest or not stage.reasons)
         if self.outcome.is_same:
-            start = f"The {what} agree on these pictures, but" if because else f"The {what} agree on these pictures"
+            start = f"The {what} agree on these pictures" + (", but" if because else "")
         else:
             start = f"The {what} differ" + (" mostly" if because and rest else "") + (" because" if because else "")
         return " ".join(filter(None, (start, because))) + (f"; {rest}." if rest else ".")
@@ -103,6 +115,22 @@ class Comparison:
         outcome = {"same": self.outcome.is_same, **self.outcome.numbers}
         stages = [stage.to_dict() for stage in self.stages]
         return told | {"sentence": self.sentence, "outcome": outcome, "stages": stages}
+
+
+def _is_alike(outcome: Agreement) -> bool:
+    """Whether all boxes matched, so near that nobody sees the difference."""
+    numbers = outcome.numbers
+    if not numbers.get("matched") or numbers["only_a"] or numbers["only_b"]:
+        return False
+    return numbers["box_difference_px"] <= ALIKE_PX and numbers["score_difference"] <= ALIKE_SCORE
+
+
+def _apart(numbers: Mapping[str, float]) -> str:
+    return f"up to {numbers['box_difference_px']:.2g} px and {numbers['score_difference']:.2g} in score apart"
+
+
+def _although(stage: Stage) -> str:
+    return _told(stage.reasons) if stage.reasons else f"the {NOUNS[stage.name]} differ ({stage.difference})"
 
 
 def _told(reasons: Sequence[str]) -> str:

@@ -104,7 +104,10 @@ def _read_lines(path: Path, text: str, pictures: Sequence[Path], model: Model) -
 def _class_id(row: Mapping[str, Any], names: Sequence[str]) -> int:
     if "class_id" in row:
         return int(row["class_id"])
-    return list(names).index(row["label"])  # ValueError: no class of the model
+    label = str(row["label"])
+    if label not in names:
+        raise ValueError(f"the label {label!r}, which is no class of the model")
+    return list(names).index(label)
 
 
 def _read_coco(path: Path, text: str, pictures: Sequence[Path], model: Model) -> list[Evidence | None]:
@@ -187,6 +190,9 @@ def _boxes(path: Path, known: Mapping[str, NDArray[Any]]) -> Boxes:
 
 
 def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():  # opening a FIFO would wait for a writer
+        expected = "detections as JSON Lines or COCO results"
+        raise FormatError.at(str(path), found="a special file", expected=expected, repair="check the path")
     try:
         return path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as wrong:
@@ -194,8 +200,25 @@ def _text(path: Path) -> str:
 
 
 def _unusable(where: str, wrong: Exception, expected: str) -> FormatError:
-    said = wrong.strerror if isinstance(wrong, OSError) and wrong.strerror else str(wrong) or type(wrong).__name__
-    kind = "no key " if isinstance(wrong, KeyError) else ""
-    return FormatError.at(
-        where, found=f"{kind}{said.splitlines()[0]}", expected=expected, repair="correct or write it anew"
-    )
+    repair = "check the path" if isinstance(wrong, OSError) else "correct or write it anew"
+    return FormatError.at(where, found=_found(wrong), expected=expected, repair=repair)
+
+
+def _found(wrong: Exception) -> str:
+    """What a low error says, in our words."""
+    if isinstance(wrong, FileNotFoundError):
+        return "no such file"
+    if isinstance(wrong, OSError):
+        return f"a file that can't be read ({wrong.strerror or type(wrong).__name__})"
+    if isinstance(wrong, json.JSONDecodeError):
+        where = f"line {wrong.lineno}, column {wrong.colno}" if wrong.lineno > 1 else f"column {wrong.colno}"
+        return f"no JSON at {where}"
+    if isinstance(wrong, UnicodeDecodeError):
+        return f"no UTF-8 at byte {wrong.start:,}"
+    if isinstance(wrong, KeyError):
+        return f"no key {wrong}"
+    if isinstance(wrong, zipfile.BadZipFile | EOFError):
+        return "another kind of file, or a part of one"
+    if isinstance(wrong, TypeError | AttributeError):
+        return "a value of another kind"
+    return str(wrong).splitlines()[0] if str(wrong) else type(wrong).__name__

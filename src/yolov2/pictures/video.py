@@ -6,7 +6,7 @@ import contextlib
 import heapq
 import math
 import os
-import tempfile
+import secrets
 import warnings
 from collections.abc import Generator, Iterator
 from fractions import Fraction
@@ -247,14 +247,14 @@ class VideoWriter:
             raise ValueError(f"VideoWriter: found {fps} frames/s of {size}, expected a positive rate and size")
         self._path, self._size = path, size
         self._count = 0
+        self._is_over = False  # closed or given up; PyAV crashes when it is asked for more
         self._errors: tuple[type[Exception], ...] = (_load_av().FFmpegError, OSError)
         try:
             # In the same folder, since a rename must not cross file systems; short, since names end at 255 bytes.
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".video-", suffix=".part")
-            os.close(handle)
+            self._temporary = path.with_name(f".video-{secrets.token_hex(8)}.part")
+            os.close(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))  # as the umask allows
         except OSError as error:
             raise self._refusal(error) from error
-        self._temporary = Path(name)
         try:
             self._container, self._stream = self._open_output(Fraction(fps).limit_denominator(1001))
         except self._errors as error:
@@ -271,7 +271,9 @@ class VideoWriter:
             self.abort()
 
     def write(self, pixels: NDArray[np.uint8]) -> None:
-        """Adds one picture, (H, W, 3) RGB."""
+        """Adds one picture, (H, W, 3) RGB. Raises ValueError once the file is closed or given up."""
+        if self._is_over:
+            raise ValueError(f"VideoWriter: found a picture for {self._path}, which is closed")
         frame = _load_av().VideoFrame.from_ndarray(_fitted(pixels, self._size), format="rgb24")
         frame.pts = self._count
         try:
@@ -282,7 +284,9 @@ class VideoWriter:
         self._count += 1
 
     def close(self) -> None:
-        """Finishes the file and gives it its name; without a picture there is no file."""
+        """Finishes the file and gives it its name; without a picture there is no file. Once is enough."""
+        if self._is_over:
+            return
         if self._count == 0:
             self.abort()
             return
@@ -291,14 +295,17 @@ class VideoWriter:
             self._container.close()
             with open(self._temporary, "rb+") as written:
                 os.fsync(written.fileno())
-            self._temporary.chmod(0o644)  # mkstemp makes 0600
             os.replace(self._temporary, self._path)
         except self._errors as error:
             self.abort()
             raise self._refusal(error) from error
+        self._is_over = True
 
     def abort(self) -> None:
         """Leaves nothing behind."""
+        if self._is_over:
+            return
+        self._is_over = True
         with contextlib.suppress(*self._errors):  # the file is given up, whatever its last bytes would have been
             self._container.close()
         self._temporary.unlink(missing_ok=True)

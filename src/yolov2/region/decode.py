@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from array_api_compat import array_namespace
 
 from yolov2.boxes import Array
-from yolov2.hierarchy.wordtree import WordTree, absolute_probabilities, grouped_softmax, softmax
+from yolov2.hierarchy.wordtree import WordTree, absolute_probabilities, grouped_softmax, softmax, walked_softmax
 from yolov2.network.layers import Region
 from yolov2.network.spec import Arithmetic
 
@@ -78,10 +78,13 @@ def decode(raw: Array, head: Region, *, tree: WordTree | None = None, arithmetic
     return read(activate(raw, head, tree=tree, arithmetic=arithmetic), head)
 
 
-def candidates(raw: Array, head: Region, *, threshold: float, tree: WordTree | None = None) -> Candidates:
+def candidates(
+    raw: Array, head: Region, *, threshold: float, tree: WordTree | None = None, is_walked: bool = False
+) -> Candidates:
     """The boxes whose objectness is above the threshold, as `decode` has them; classes are worked out for these alone.
 
     With a background class every box is one. What is no number is none.
+    is_walked: of a tree, only the groups are worked out that the walk to the best node can come to; the others have 0.
     """
     xp = array_namespace(raw)
     cells = _by_anchor(raw, head, tree)  # (B, A, coords + 1 + C, H, W)
@@ -92,8 +95,18 @@ def candidates(raw: Array, head: Region, *, threshold: float, tree: WordTree | N
     index = xp.nonzero(xp.reshape(passes, (-1,)))[0]
 
     plane, cell = index // (height * width), index % (height * width)  # plane: picture and anchor
-    found = xp.reshape(cells, (batch * anchors, entries, height * width))[plane, :, cell]  # (N, coords + 1 + C)
+    planes = xp.reshape(cells, (batch * anchors, entries, height * width))
     on = {"dtype": cells.dtype, "device": cells.device}
+    if tree is not None and is_walked:
+
+        def logits(rows: Array, nodes: Array) -> Array:
+            return planes[plane[rows], head.coords + 1 + nodes, cell[rows]]
+
+        found = planes[plane, :4, cell]
+        class_probs = walked_softmax(logits, tree, rows=found[:, 0])
+    else:
+        found = planes[plane, :, cell]  # (N, coords + 1 + C)
+        class_probs = _probabilities(found[:, head.coords :], head, tree)[1]
     places = xp.concat((sigmoid(found[:, 0:2]), found[:, 2:4]), axis=-1)  # (N, 4)
     corners = xp.astype(xp.stack((cell % width, cell // width), axis=-1), cells.dtype)  # (N, 2) as x, y
     priors = xp.asarray(head.anchors, **on)[plane % anchors]  # (N, 2)
@@ -101,7 +114,7 @@ def candidates(raw: Array, head: Region, *, threshold: float, tree: WordTree | N
         pictures=plane // anchors,
         boxes=_boxes(places, corners, priors, xp.asarray((width, height), **on)),
         objectness=xp.reshape(objectness, (-1,))[index],
-        class_probs=_probabilities(found[:, head.coords :], head, tree)[1],
+        class_probs=class_probs,
     )
 
 
