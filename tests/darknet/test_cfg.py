@@ -126,7 +126,7 @@ REFUSALS = {
     "expected 14 = 2 anchors * (5 + 2 classes); write filters=14, or correct classes and num",
     NET + HEAD.replace("anchors=1,2, 3,4", "anchors=1,2,3"): "tiny.cfg:11: found 3 numbers in anchors, expected 4 = 2 * num=2; "
     "list all 2 anchors, or write num=1",
-    NET + HEAD.replace("3,4", "3,-4"): "tiny.cfg:11: found an anchor of 3 x -4 cells in [region], expected sizes above 0; "
+    NET + HEAD.replace("3,4", "3,-4"): "tiny.cfg:11: found an anchor of 3 x -4 cells in [region], expected sizes above 0, of at most 1,000 cells; "
     "correct the anchors, or compute new ones",
     NET + HEAD.replace("num=2", "num=0"): "tiny.cfg:10: found num=0 in [region], expected how many anchors there are; write num=5",
     NET + HEAD + "[convolutional]\n": "tiny.cfg:9: found layers after [region], expected the end of the network, or [cost]; "

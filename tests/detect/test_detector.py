@@ -1,5 +1,6 @@
 """The Detector as its users call it: pictures of any kind in, Detections out, alone, in a batch and from threads."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -224,3 +225,12 @@ def test_the_front_door_opens_a_model(tmp_path):
     with yolov2.load(tmp_path / "small.cfg", conf=0.3, iou=0.9) as opened, detector() as expected:
         same(opened(PICTURE), expected(PICTURE))
         assert opened.names == LABELS
+
+
+def test_a_head_that_claims_boxes_beyond_all_measure_gives_numbers():
+    with detector(text=SMALL_CFG.replace("anchors=1,2, 3,4", "anchors=1000,1000, 3,4")) as detect:
+        raw = np.full((1, 14, 9, 9), 3e38, np.float32)
+        (found,) = detect.decode(raw, sizes=[(48, 60_000)])
+    assert len(found) > 0
+    assert np.isfinite(found.xyxy).all()
+    json.dumps(found.to_dict(), allow_nan=False)

@@ -344,7 +344,7 @@ IMPOSSIBLE = [
         Region,
         {"anchors": ((1.0, 2.0), (1.5, 0.0))},
         (
-            "found an anchor of 1.5 x 0 cells in [region], expected sizes above 0; "
+            "found an anchor of 1.5 x 0 cells in [region], expected sizes above 0, of at most 1,000 cells; "
             "correct the anchors, or compute new ones"
         ),
     ),
@@ -352,7 +352,7 @@ IMPOSSIBLE = [
         Region,
         {"anchors": ((math.nan, 2.0),)},
         (
-            "found an anchor of nan x 2 cells in [region], expected sizes above 0; "
+            "found an anchor of nan x 2 cells in [region], expected sizes above 0, of at most 1,000 cells; "
             "correct the anchors, or compute new ones"
         ),
     ),

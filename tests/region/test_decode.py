@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from predictions import passing
 from yolov2.hierarchy.wordtree import WordTree
 from yolov2.network.layers import Region
 from yolov2.region.decode import (
@@ -19,7 +20,6 @@ from yolov2.region.decode import (
     candidates,
     decode,
     mapped,
-    passing,
     read,
     sigmoid,
 )

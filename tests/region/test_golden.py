@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from predictions import passing
 from yolov2.darknet.cfg import read_cfg
 from yolov2.darknet.tree import read_map
 from yolov2.hierarchy.wordtree import WordTree, absolute_probabilities
 from yolov2.network.layers import Region
 from yolov2.pictures.letterbox import place_letterbox, unletterbox
 from yolov2.pictures.read import read_picture
-from yolov2.region.decode import activate, candidates, mapped, passing, read
+from yolov2.region.decode import activate, candidates, mapped, read
 from yolov2.region.select import Nms, Selection, select, select_nodes
 
 LAYER_TOLERANCE = 5e-6  # golden/MANIFEST.md: a_forward, of max(1, the largest value)

@@ -21,7 +21,14 @@ from yolov2.detect.pipeline import stream
 from yolov2.detect.sized_backends import SizedBackends
 from yolov2.detect.sources import as_frame
 from yolov2.errors import ModelError, NamesError, PictureError, Yolov2Warning
-from yolov2.hierarchy.wordtree import WordTree, absolute_probabilities, change_leaves, grouped_softmax, softmax
+from yolov2.hierarchy.wordtree import (
+    WordTree,
+    absolute_probabilities,
+    change_leaves,
+    grouped_softmax,
+    leaves_only,
+    softmax,
+)
 from yolov2.network.layers import Softmax, section_name
 from yolov2.network.mismatch import Mismatch
 from yolov2.network.spec import Arithmetic, Network
@@ -30,6 +37,8 @@ from yolov2.records import Classification, Failure, Frame
 
 LARGEST_INPUT = 1 << 22  # pixels: a network holds a hundred times as many numbers at once
 ANY_SIZE = ("validfull", "validmulti")  # preprocessings whose input has another size for every picture
+
+STORED_RULES = {"letterbox": "predict", "stretch": "validcrop"}  # what a checkpoint says of resizing -> preprocess
 
 # Where Darknet forgets `hierarchy_predictions`, so that P(node given parent) is ranked: which of a picture's views.
 FORGOTTEN = {"validcrop": slice(None), "validmulti": slice(1, None, 2)}
@@ -94,6 +103,7 @@ class Classifier:
         map: str | Path | None = None,
         leaves: str | Path | None = None,
         arithmetic: Arithmetic | None = None,
+        partial: int | None = None,
         backend: str = "auto",
         device: str = "auto",
         precision: str = "fp32",
@@ -103,11 +113,14 @@ class Classifier:
     ) -> Self:
         """The classifier of a model: a known name, a checkpoint, a .cfg with its .weights beside it, or their folder.
 
-        leaves: a list of the nodes that count as leaves, in place of those without children.
+        leaves: a list of the nodes that count as leaves, in place of those without children. preprocess: what is not
+        chosen is as the checkpoint's resize rule says. partial: how many layers the weights are of, as in load_model.
         Raises Yolov2Error, one line, for files that are missing or do not fit each other.
         """
         files = find_model(model, weights=weights, names=names, data=data, tree=tree, map=map)
-        loaded = load_model(files, arithmetic=arithmetic)
+        loaded = load_model(files, arithmetic=arithmetic, partial=partial)
+        if stored := STORED_RULES.get(loaded.settings.get("resize", "")):
+            settings.setdefault("preprocess", stored)
         return cls(
             loaded.network,
             loaded.weights,
@@ -227,7 +240,7 @@ class Classifier:
         absolute = absolute_probabilities(conditional, self.tree)
         if self.map is not None:
             return absolute[:, list(self.map)]
-        values = np.where(self.tree.is_leaf, absolute, np.float32(0))
+        values = leaves_only(absolute, self.tree)
         if self.settings.faithful and self.settings.preprocess in FORGOTTEN:
             forgotten = FORGOTTEN[self.settings.preprocess]
             values[forgotten] = conditional[forgotten]

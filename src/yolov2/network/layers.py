@@ -25,6 +25,7 @@ class LayerOptions:
 
 
 NO_OPTIONS = LayerOptions()
+LARGEST_ANCHOR = 1_000  # cells, 32,000 pixels of most networks; far more, and a box leaves float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +265,11 @@ class Region:
         if not self.anchors:
             raise Mismatch("num", found="num=0 in [region]", expected="at least one anchor", repair="write num=5")
         for width, height in self.anchors:
-            if not (0 < width < math.inf and 0 < height < math.inf):
+            if not (0 < width <= LARGEST_ANCHOR and 0 < height <= LARGEST_ANCHOR):
                 raise Mismatch(
                     "anchors",
                     found=f"an anchor of {width:g} x {height:g} cells in [region]",
-                    expected="sizes above 0",
+                    expected=f"sizes above 0, of at most {LARGEST_ANCHOR:,} cells",
                     repair="correct the anchors, or compute new ones",
                 )
 

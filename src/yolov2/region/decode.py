@@ -12,6 +12,7 @@ from yolov2.hierarchy.wordtree import WordTree, absolute_probabilities, grouped_
 from yolov2.network.layers import Region
 from yolov2.network.spec import Arithmetic
 
+LARGEST_BOX = 1e18  # times the network input: a broken head's boxes stay numbers in pixels of any picture, too
 LARGEST_EXPONENT = 80.0  # exp(88.8) leaves float32
 
 
@@ -118,14 +119,6 @@ def candidates(
     )
 
 
-def passing(prediction: Prediction, *, threshold: float) -> Candidates:
-    """The boxes of a whole prediction whose objectness is above the threshold."""
-    xp = array_namespace(prediction.boxes)
-    passes = (prediction.objectness > threshold) & ~xp.any(xp.isnan(prediction.boxes), axis=-1)
-    where = xp.nonzero(passes)
-    return Candidates(where[0], prediction.boxes[where], prediction.objectness[where], prediction.class_probs[where])
-
-
 def mapped(found: Candidates, tree: WordTree, nodes: Array) -> Candidates:
     """The same boxes with the classes of a .map file: P(node) of its nodes (M,) in place of P(node | parent).
 
@@ -161,6 +154,7 @@ def _boxes(places: Array, corners: Array, anchors: Array, grid_wh: Array) -> Arr
     xp = array_namespace(places)
     centre = (places[..., 0:2] + corners) / grid_wh
     size = xp.exp(xp.clip(places[..., 2:4], None, LARGEST_EXPONENT)) * anchors / grid_wh
+    size = xp.clip(size, None, LARGEST_BOX)
     return xp.concat((centre, size), axis=-1)
 
 
