@@ -14,7 +14,7 @@ from predictions import passing
 from yolov2.hierarchy.wordtree import WordTree
 from yolov2.network.layers import Region
 from yolov2.region.decode import (
-    LARGEST_EXPONENT,
+    LARGEST_BOX,
     Candidates,
     activate,
     candidates,
@@ -176,10 +176,11 @@ def test_values_without_bound_give_no_warning_and_no_box_without_bound(array, na
     assert np.isfinite(np.asarray(found.class_probs)).all()
 
 
-def test_sizes_end_at_e_to_the_80():
-    raw = np.full((1, 27, 1, 1), 1000.0, np.float32)
-    boxes = decode(raw, HEADS["softmax"]).boxes[0, :, 0, 0, 2:]
-    np.testing.assert_allclose(boxes, math.exp(LARGEST_EXPONENT) * np.array(ANCHORS), rtol=FLOAT32_NOISE)
+@pytest.mark.parametrize(("tw", "size"), [(30.0, math.exp(30)), (60.0, LARGEST_BOX), (1000.0, LARGEST_BOX)])
+def test_sizes_end_where_pixels_would_leave_float32(tw, size):
+    boxes = decode(np.full((1, 27, 1, 1), tw, np.float32), HEADS["softmax"]).boxes[0, :, 0, 0, 2:]
+    expected = np.minimum(size * np.array(ANCHORS), LARGEST_BOX)
+    np.testing.assert_allclose(boxes, expected, rtol=FLOAT32_NOISE)
 
 
 def test_the_mask_of_more_than_four_coords_is_a_probability_under_the_gpu_arithmetic_alone():
@@ -259,3 +260,25 @@ def test_a_tree_of_another_size_is_a_wrong_call():
 @given(x=st.floats(-1e4, 1e4))
 def test_sigmoid_is_the_logistic_function(x):
     assert float(sigmoid(np.float64(x))) == pytest.approx(slow_sigmoid(max(x, -700)), abs=1e-15)
+
+
+@LIBRARIES
+@given(raw=heads("tree"))
+def test_a_walked_candidate_has_the_same_box_and_the_probabilities_of_its_walk(array, raw):
+    dense = candidates(array(raw), HEADS["tree"], threshold=0.3, tree=TREE)
+    walked = candidates(array(raw), HEADS["tree"], threshold=0.3, tree=TREE, is_walked=True)
+    for name in ("pictures", "boxes", "objectness"):
+        np.testing.assert_array_equal(getattr(walked, name), getattr(dense, name))
+    expected, found = np.asarray(dense.class_probs), np.asarray(walked.class_probs)
+    np.testing.assert_allclose(found[:, :2], expected[:, :2], rtol=FLOAT32_NOISE)
+    below = expected[:, 0] >= expected[:, 1]  # the walk goes on below "a" only
+    np.testing.assert_allclose(found[below, 2:], expected[below, 2:], rtol=FLOAT32_NOISE)
+    assert not found[~below, 2:].any()
+
+
+def test_without_a_tree_a_walk_changes_nothing():
+    raw = np.random.default_rng(5).standard_normal((1, HEADS["softmax"].channels, 3, 4)).astype(np.float32)
+    plain = candidates(raw, HEADS["softmax"], threshold=0.3)
+    np.testing.assert_array_equal(
+        candidates(raw, HEADS["softmax"], threshold=0.3, is_walked=True).class_probs, plain.class_probs
+    )
