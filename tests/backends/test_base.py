@@ -25,8 +25,26 @@ def test_auto_is_onnx_runtime():
 
 def test_auto_leaves_other_devices_to_torch():
     pytest.importorskip("torch", reason="torch comes with yolov2[train]")
-    with pytest.raises(BackendError, match=r"torch.*toaster"):
-        open_backend("auto", NETWORK, WEIGHTS, device="toaster")
+    with pytest.raises(BackendError, match=r"^backend torch: found device cuda:99, expected "):
+        open_backend("auto", NETWORK, WEIGHTS, device="cuda:99")
+
+
+@pytest.mark.parametrize("name", ["auto", *BACKENDS])
+def test_what_is_no_device_anywhere_is_refused_by_all(name):
+    with pytest.raises(BackendError) as refusal:
+        open_backend(name, NETWORK, WEIGHTS, device="gpu")
+    assert str(refusal.value) == "device: found gpu, expected auto, cpu, cuda:N or mps; use device auto"
+
+
+@pytest.mark.parametrize("name", ["auto", "torch"])
+@pytest.mark.parametrize("device", ["cuda:0", "mps"])
+def test_a_device_of_torch_without_torch_says_what_to_install(name, device, monkeypatch):
+    monkeypatch.setattr("yolov2.backends.base.find_spec", lambda package: None)
+    with pytest.raises(BackendError) as refusal:
+        open_backend(name, NETWORK, WEIGHTS, device=device)
+    assert str(refusal.value) == (
+        f"device {device} needs the torch backend, which is not installed; pip install 'yolov2[train]'"
+    )
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -66,3 +84,11 @@ def test_naming_backends_loads_none():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("threads", [0, 1025, 100_000])
+def test_more_threads_than_any_machine_runs_are_refused(threads):
+    with pytest.raises(BackendError) as refusal:
+        open_backend("onnxruntime", NETWORK, WEIGHTS, threads=threads)
+    said = "expected 1 to 1,024; leave threads out to have one for each core"
+    assert str(refusal.value) == f"backend onnxruntime: found {threads:,} threads, {said}"

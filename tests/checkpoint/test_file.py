@@ -16,7 +16,14 @@ from safetensors.numpy import load_file, save_file
 
 from network_strategies import seeded_weights, small_networks
 from yolov2.checkpoint import header
-from yolov2.checkpoint.file import Checkpoint, darknet_texts, read_checkpoint, write_checkpoint, write_darknet
+from yolov2.checkpoint.file import (
+    Checkpoint,
+    darknet_texts,
+    read_checkpoint,
+    read_network,
+    write_checkpoint,
+    write_darknet,
+)
 from yolov2.checkpoint.header import Preprocessing
 from yolov2.checkpoint.tensors import write_tensors
 from yolov2.darknet.cfg import read_cfg
@@ -98,6 +105,11 @@ def test_everything_comes_back(file):
         WHOLE.thresholds,
         WHOLE.recipe,
     )
+
+
+def test_the_network_alone_is_read_without_the_numbers(file):
+    file.write_bytes(file.read_bytes()[:-1] + b"?")  # which only reading them notices
+    assert read_network(file) == NETWORK
 
 
 def test_what_is_not_there_comes_back_as_absent(tmp_path):

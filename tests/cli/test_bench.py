@@ -87,3 +87,20 @@ def test_a_model_that_no_backend_takes_is_refused_with_each_reason(yolov2, here)
     assert first.startswith("left out: backend onnxruntime: found precision int8")
     assert second.startswith("left out: backend torch: found precision int8")
     assert last.startswith("yolov2: bench: found no backend that runs this model")
+
+
+def test_the_prepared_network_is_kept_where_it_is_wanted(yolov2, here):
+    words = ("bench", "grey.jpg", "-m", "small.cfg", "--seconds", "0", "-q")
+    assert yolov2(*words, "--no-cache").status == 0
+    assert not Path(".cache").exists()
+    assert yolov2(*words, "--cache", "mine").status == 0
+    assert yolov2(*words).status == 0
+    assert len(list(Path(".cache/yolov2/graphs").iterdir())) == len(list(Path("mine").iterdir())) == 1
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_seconds_without_an_end_are_refused(yolov2, here, seconds):
+    said = yolov2("bench", "grey.jpg", "-m", "small.cfg", "--seconds", seconds)
+    assert (said.status, said.out) == (2, "")
+    expected = f"Error: Invalid value for '--seconds': found {seconds}, expected a number"
+    assert said.err.splitlines()[-1] == expected

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from yolov2.checkpoint.file import Checkpoint, write_checkpoint
+from yolov2.checkpoint.header import Preprocessing
 from yolov2.cli.classify import PREPROCESSINGS, classify
 from yolov2.cli.terminal import Messages
-from yolov2.darknet.cfg import parse_cfg
-from yolov2.darknet.weights import Weights, write_weights
+from yolov2.darknet.cfg import parse_cfg, read_cfg
+from yolov2.darknet.weights import Weights, initial_weights, read_weights, write_weights
 from yolov2.errors import ModelError, Yolov2Error, Yolov2Warning
 from yolov2.pictures import crops
 
@@ -35,6 +37,7 @@ PERCENT = (0.25, 0.625, 0.125)  # of the three classes, whatever the picture
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
     for stem, text in (
         ("same", CFG),
         ("plain", CFG.replace("[softmax]\n", "")),
@@ -115,10 +118,18 @@ def test_every_option_reaches_the_classifier():
 
 
 @pytest.mark.usefixtures("folder")
+def test_softmax_on_a_network_that_has_one_is_told_of(yolov2):
+    said = yolov2("classify", "a.png", "-m", "same.cfg", "--softmax")
+    assert said.status == 0
+    assert said.err.splitlines()[0] == "warning: --softmax has no effect: the network ends in [softmax]"
+    assert "no effect" not in yolov2("classify", "a.png", "-m", "plain.cfg", "--softmax").err
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_value_that_does_not_fit_is_refused():
     with pytest.raises(Yolov2Error) as refusal:
         run("a.png", "-m", "same.cfg", "--preprocess", "try", "--size", "448")
-    assert str(refusal.value) == "size: found (448, 448), expected none: preprocess try always takes 224"
+    assert str(refusal.value) == "--size: found (448, 448), expected none: preprocess try always takes 224"
 
 
 def test_without_a_model_none_is_guessed():
@@ -129,3 +140,72 @@ def test_without_a_model_none_is_guessed():
 
 def test_every_preprocessing_can_be_asked_for():
     assert tuple(crops.PREPROCESSINGS) == PREPROCESSINGS
+
+
+def test_v_says_before_loading_what_memory_it_takes(yolov2, here):
+    said = yolov2(
+        "classify", "grey.png", "-m", "small.cfg", "-v", "--size", "64", "--no-cache"
+    )  # no classifier, as is told after it
+    assert said.err.splitlines()[0] == "info: memory: about 130 MB to open and run at 64x64"
+    said = yolov2("classify", "grey.png", "-m", "small.cfg", "-v", "--preprocess", "validfull")
+    assert "memory" not in said.err
+
+
+@pytest.mark.parametrize(
+    "stored, asked, used",
+    [
+        ("letterbox", (), "predict"),
+        ("stretch", (), "validcrop"),
+        ("stretch", ("--preprocess", "valid"), "valid"),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("folder")
+def test_a_checkpoints_resize_rule_is_the_default_below_the_option(stored, asked, used, monkeypatch):
+    checkpoint = read_checkpoint_of("same.cfg", resize=stored)
+    write_checkpoint("same.safetensors", checkpoint)
+    seen: list[str] = []
+    for name, views in crops.PREPROCESSINGS.items():
+
+        def noted(*given, name=name, views=views):
+            seen.append(name)
+            return views(*given)
+
+        monkeypatch.setitem(crops.PREPROCESSINGS, name, noted)
+    assert run("a.png", "-m", "same.safetensors", *asked, "--no-cache") == 0
+    assert seen == [used]
+
+
+def read_checkpoint_of(cfg: str, *, resize: str) -> Checkpoint:
+    network = read_cfg(Path(cfg))
+    return Checkpoint(
+        network,
+        read_weights(Path(cfg).with_suffix(".weights"), network),
+        ("cat", "dog", "bird"),
+        preprocessing=Preprocessing(resize),
+    )
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_prepared_network_is_kept_where_it_is_wanted():
+    assert run("a.png", "-m", "same.cfg", "--no-cache") == 0
+    assert not Path(".cache").exists()
+    for words in ((), ("--cache", "mine")):
+        assert run("a.png", "-m", "same.cfg", *words) == 0
+    assert len(list(Path(".cache/yolov2/graphs").iterdir())) == len(list(Path("mine").iterdir())) == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_weights_of_the_first_layers_are_enough_if_it_is_said():
+    cut = read_cfg(Path("same.cfg"))
+    write_weights("cut.weights", initial_weights(cut), cut, cutoff=0)
+    words = ("a.png", "-m", "same.cfg", "--weights", "cut.weights", "--no-cache")
+    with pytest.raises(Yolov2Error, match=r"^cut.weights: found "):
+        run(*words)
+    with pytest.raises(ModelError) as refusal:
+        run(*words, "--partial", "4")
+    assert str(refusal.value) == (
+        "same.cfg: found --partial 4, expected a number from 1 to 3, as many layers as it has; "
+        "give as many as the name of the weights says"
+    )
+    assert run("a.png", "-m", "same.cfg", "--partial", "1", "--no-cache") == 0

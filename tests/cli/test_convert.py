@@ -1,5 +1,6 @@
 """`yolov2 convert` from the command line to the files that it leaves."""
 
+import errno
 import json
 import struct
 from pathlib import Path
@@ -50,6 +51,12 @@ def test_there_and_back_gives_the_same_weights_and_names(folder):
     assert Path("b.weights").read_bytes() == Path("my.weights").read_bytes()
     assert Path("b.names").read_text() == NAMES
     assert read_cfg(Path("b.cfg")) == NETWORK
+
+
+@pytest.mark.parametrize("target", ["out/new/b.cfg", "out/new/b.safetensors"])
+def test_the_folder_of_the_target_is_made(folder, target):
+    assert convert("my.cfg", target) == 0
+    assert Path(target).is_file()
 
 
 def test_half_halves_the_file(folder):
@@ -130,7 +137,7 @@ REFUSED = {
     "their.pth out.safetensors --cfg my.cfg --arithmetic gpu": "Error: --arithmetic does nothing for a SOURCE like their.pth.",
     "their.pth out.safetensors --cfg my.cfg": "yolov2: their.pth: found no such file, expected a .pth or .pt file; check the path",
     "a.safetensors out.cfg": "yolov2: a.safetensors: found no such file, expected a safetensors file; check the path",
-    "my.cfg out.safetensors --conf wolf=0.2": "yolov2: thresholds: found 'wolf', expected names of classes",
+    "my.cfg out.safetensors --conf wolf=0.2": "yolov2: --conf: found 'wolf', expected names of classes",
 }
 
 
@@ -140,3 +147,27 @@ def test_what_can_not_be_done_is_refused_and_leaves_nothing(folder, capsys, line
     assert convert(*line.split()) == 2
     assert capsys.readouterr().err.splitlines()[-1] == REFUSED[line]
     assert set(folder.iterdir()) == before
+
+
+def test_a_folder_that_may_not_be_entered_is_refused_in_the_house_form(folder, capsys, monkeypatch):
+    is_file, may_open = Path.is_file, open
+
+    def refuse_locked(path):
+        if Path(path).parent.name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    def asked(path, **how):
+        refuse_locked(path)
+        return is_file(path, **how)
+
+    def opened(path, *how, **more):
+        refuse_locked(path)
+        return may_open(path, *how, **more)
+
+    monkeypatch.setattr(Path, "is_file", asked)
+    monkeypatch.setattr("yolov2.files.open", opened, raising=False)
+    for target in ("locked/a.cfg", "locked/a.safetensors"):
+        assert convert("my.cfg", target, "--names", "my.names") == 2
+        name = target.replace(".cfg", ".weights")
+        found, repair = "no permission to write here", "expected a folder to write into; choose another one"
+        assert capsys.readouterr().err == f"yolov2: {name}: found {found}, {repair}\n"

@@ -1,5 +1,6 @@
 """`yolov2 detect`: what it shows, what it writes, and its exit status."""
 
+import errno
 import json
 import os
 import re
@@ -13,12 +14,11 @@ import numpy as np
 import pytest
 
 from fakes import one_box
-from yolov2.cli.detect import follow
-from yolov2.cli.findings import JsonScreen, Table, Tally
+from yolov2.cli.findings import JsonScreen, NoFiles, Table, Tally, follow
 from yolov2.cli.terminal import Messages
 from yolov2.detect.sources import Source
 from yolov2.detect.writers import Writers, open_writers
-from yolov2.errors import OutputError
+from yolov2.errors import ModelError, OutputError
 from yolov2.pictures.read import read_picture
 from yolov2.pictures.video import VideoWriter, open_video
 from yolov2.records import Failure, Frame
@@ -73,6 +73,76 @@ def test_strict_stops_at_the_first_bad_picture(yolov2, here):
     said = yolov2("detect", "bad.jpg", "grey.jpg", "-m", "small.cfg", "--strict", "-q")
     assert (said.status, said.out) == (1, "")
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("more, left", [((), "1 input"), (("grey.png",), "2 inputs")])
+def test_strict_says_what_it_did_not_try(yolov2, here, more, left):
+    Path("bad.jpg").touch()
+    said = yolov2("detect", "bad.jpg", "grey.jpg", *more, "-m", "small.cfg", "--strict")
+    assert said.err.splitlines()[-1] == f"stopped at the first failure; {left} not tried"
+
+
+NO_FILES = "expected files ending in .bmp .jpeg .jpg .png .webp .avi .mkv .mov .mp4 .webm; check the path"
+NOT_READ = {
+    "nopics": "nopics: found no picture or video, ",
+    "*.gif": "*.gif: found no file that matches, ",
+    "http://example.com/dog.jpg": "http://example.com/dog.jpg: found an address, expected a file; download it first",
+    "rtsp://10.0.0.1/1": "rtsp://10.0.0.1/1: found an address, expected a file; download it first",
+    "-": "-: found standard input, expected a file; standard input and cameras are not read in this version",
+    "0": "0: found the number of a camera, expected a file; standard input and cameras are not read in this version",
+}
+
+
+@pytest.mark.parametrize("name", NOT_READ)
+def test_what_is_no_input_fails_among_others_and_alone_starts_nothing(yolov2, here, name):
+    Path("nopics").mkdir()
+    alone = yolov2("detect", name, "-m", "small.cfg")
+    assert (alone.status, alone.out, alone.err.count("\n")) == (2, "", 1)
+    assert alone.err.startswith(f"yolov2: {NOT_READ[name]}")
+    said = yolov2("detect", name, "grey.jpg", "-m", "small.cfg", "-o", "out")
+    assert (said.status, said.out) == (1, TABLE)
+    first, _, last = said.err.splitlines()
+    assert first == f"failed: {alone.err.removeprefix('yolov2: ').rstrip()}"
+    assert last.startswith("1 of 2 inputs failed: ")
+    failed, _ = (json.loads(line) for line in Path("out/detections.jsonl").read_text().splitlines())
+    assert failed["error"] == first.removeprefix("failed: ")
+
+
+def test_a_file_that_is_called_like_a_camera_is_a_file(yolov2, here):
+    shutil.copy("grey.png", "0")
+    assert yolov2("detect", "0", "-m", "small.cfg", "-q").status == 0
+
+
+def test_json_names_the_annotated_file_last(yolov2, here):
+    plain = json.loads(yolov2("detect", "grey.jpg", "-m", "small.cfg", "--json").out)
+    assert list(plain.items())[-1] == ("output", None)
+    said = yolov2("detect", "grey.jpg", "-m", "small.cfg", "--json", "-o", "out")
+    assert json.loads(said.out) == plain | {"output": str(Path("out", "grey.jpg"))}
+    assert Path("out/detections.jsonl").read_text() == said.out
+    assert list(json.loads(said.out)) == ["source", "frame", "width", "height", "detections", "output"]
+    without = yolov2("detect", "grey.jpg", "-m", "small.cfg", "--json", "-o", "tables", "--no-pictures")
+    assert json.loads(without.out)["output"] is None
+
+
+def test_files_of_an_earlier_run_are_passed_over_below_a_folder(yolov2, here):
+    yolov2("detect", "grey.jpg", "-m", "small.cfg", "-o", "album/out")
+    shutil.copy("grey.png", "album/out/mine.png")
+    shutil.copy("grey.png", "album/a.png")
+    found = [
+        json.loads(line)["source"] for line in yolov2("detect", "album", "-m", "small.cfg", "--json").out.splitlines()
+    ]
+    assert found == [str(Path("album/a.png")), str(Path("album/out/mine.png"))]
+    assert len(yolov2("detect", "album/out", "-m", "small.cfg", "--json").out.splitlines()) == 2
+
+
+def test_a_picture_that_reaches_max_det_is_told(yolov2, here):
+    words = ("detect", "grey.jpg", "grey.png", "-m", "small.cfg", "--size", "64x32")
+    assert len(yolov2(*words).err.splitlines()) == 1
+    said = yolov2(*words, "--max-det", "1").err.splitlines()
+    assert said[1:] == ["2 pictures have 1 detection, the most that --max-det keeps; there may be more"]
+    assert yolov2(*words[:2], *words[3:], "--max-det", "1").err.splitlines()[1:] == [
+        "1 picture has 1 detection, the most that --max-det keeps; there may be more"
+    ]
 
 
 def test_when_all_inputs_fail_the_status_is_still_1(yolov2, here):
@@ -189,13 +259,36 @@ def test_a_video_is_counted_on_screen_and_written_whole(yolov2, here):
 
 def test_a_class_that_the_model_lacks_is_refused_in_one_line(yolov2, here):
     said = yolov2("detect", "grey.jpg", "-m", "small.cfg", "--classes", "cow")
-    assert said == (2, "", "yolov2: classes: found 'cow', expected a class of the model: cat, dog\n")
+    assert said == (2, "", "yolov2: --classes: found 'cow', expected a class of the model: cat, dog\n")
+
+
+@pytest.mark.parametrize("words, option", [(("--classes", "dgo"), "--classes"), (("--conf", "dgo=0.2"), "--conf")])
+def test_a_mistyped_class_names_its_option_and_the_closest(yolov2, here, words, option):
+    message = f"yolov2: {option}: found 'dgo', expected a class of the model: cat, dog; did you mean 'dog'?\n"
+    assert yolov2("detect", "grey.jpg", "-m", "small.cfg", *words) == (2, "", message)
+
+
+@pytest.mark.parametrize("words", [("--tree-threshold", "0.3"), ("--depth", "2")], ids=" ".join)
+def test_options_of_a_tree_without_one_are_told_of(yolov2, here, words):
+    said = yolov2("detect", "grey.jpg", "-m", "small.cfg", *words)
+    assert (said.status, said.out) == (0, TABLE)
+    assert said.err.splitlines()[0] == f"warning: {words[0]} has no effect: the model has no tree"
+
+
+def test_max_det_given_with_faithful_is_refused(yolov2, here):
+    said = yolov2("detect", "grey.jpg", "-m", "small.cfg", "--faithful", "--max-det", "300")
+    assert said.status == 2
+    assert said.err.splitlines()[-1] == "Error: --max-det has no effect with --faithful, which keeps every detection."
+    assert yolov2("detect", "grey.jpg", "-m", "small.cfg", "--faithful", "-q") == (0, TABLE, "")
 
 
 def test_a_size_that_the_network_can_not_have_is_refused_in_one_line(yolov2, here):
     said = yolov2("detect", "grey.jpg", "-m", "small.cfg", "--size", f"{2**31}x32")
     assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
-    assert said.err.startswith("yolov2: ")
+    message = (
+        "yolov2: --size: found 2,147,483,648, expected sides of at most 8,192 pixels; give a smaller one, as 608\n"
+    )
+    assert said.err == message
 
 
 @pytest.mark.parametrize("option", ["--csv", "--no-pictures", "--force"])
@@ -231,6 +324,50 @@ def test_a_folder_without_permission_is_one_line(here):
     assert child.stderr.splitlines()[-1].startswith(said)  # ONNX Runtime may say a line of its own before
 
 
+def test_an_empty_source_is_refused_not_taken_for_this_folder(yolov2, here):
+    said = yolov2("detect", "", "-m", "small.cfg")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.splitlines()[-1] == "Error: Invalid value for 'SOURCE...': found an empty name, expected a path"
+
+
+@pytest.mark.parametrize("command", ["detect", "classify", "bench"])
+def test_a_folder_that_may_not_be_read_is_refused_by_whoever_reads_it(yolov2, here, monkeypatch, command):
+    Path("locked").mkdir()
+
+    def refuse(folder, onerror):
+        onerror(PermissionError(errno.EACCES, "Permission denied", str(folder)))
+        return iter(())
+
+    monkeypatch.setattr(os, "access", lambda *asked: False)
+    monkeypatch.setattr("yolov2.detect.sources.os.walk", refuse)
+    said = yolov2(command, "locked", "-m", "small.cfg")
+    assert (said.status, said.out) == (2, "")
+    expected = "yolov2: locked: found a folder that can't be listed (Permission denied), expected a readable one; check its permissions\n"
+    assert said.err == expected
+
+
+def test_results_and_prepared_networks_go_into_folders_that_may_only_be_written(yolov2, here, monkeypatch):
+    for name in ("out", "kept"):
+        Path(name).mkdir()
+    monkeypatch.setattr(os, "access", lambda *asked: False)
+    assert yolov2("detect", "grey.jpg", "-m", here, "-o", "out", "--cache", "kept", "-q") == (0, TABLE, "")
+
+
+@pytest.mark.parametrize("words", [("--iou", "nan"), ("--tree-threshold", "nan")], ids=" ".join)
+def test_nan_is_no_number(yolov2, here, words):
+    said = yolov2("detect", "grey.jpg", "-m", "small.cfg", *words)
+    assert (said.status, said.err.splitlines()[-1]) == (
+        2,
+        f"Error: Invalid value for '{words[0]}': found nan, expected a number",
+    )
+
+
+def test_more_layers_than_there_are_is_one_line(yolov2, here):
+    said = yolov2("detect", "grey.jpg", "-m", "small.cfg", "--partial", "999")
+    expected = "a number from 1 to 2, as many layers as it has; give as many as the name of the weights says"
+    assert said == (2, "", f"yolov2: small.cfg: found --partial 999, expected {expected}\n")
+
+
 # --- the loop itself, with results made up ----------------------------------------------------------------------------
 
 GREY = np.full((8, 8, 3), 128, np.uint8)
@@ -246,6 +383,21 @@ def made(count: int, *, at: int = -1, happens=lambda: None):
 
 def tally_of(count: int) -> Tally:
     return Tally([Source(Path(f"{number}.jpg"), "picture", Path(f"{number}.jpg")) for number in range(count)], None)
+
+
+def test_the_total_is_known_where_the_videos_promise_it(tmp_path, monkeypatch):
+    with VideoWriter(tmp_path / "clip.mp4", 10, (64, 64)) as video:
+        for _ in range(4):
+            video.write(np.full((64, 64, 3), 128, np.uint8))
+    (tmp_path / "bad.mp4").touch()
+    clip, bad = (Source(tmp_path / name, "video", Path(name)) for name in ("clip.mp4", "bad.mp4"))
+    picture = Source(tmp_path / "a.jpg", "picture", Path("a.jpg"))
+    assert (Tally([clip], None).total, Tally([clip], None).unit) == (4, ("frame", "frames"))
+    both = Tally([clip, picture, picture], None)
+    assert (both.total, both.unit) == (6, ("picture or frame", "pictures and frames"))
+    assert Tally([clip, bad], None).total is None
+    monkeypatch.setattr("yolov2.cli.findings.MOST_ASKED", 1)
+    assert Tally([clip, clip], None).total is None
 
 
 def test_an_interrupted_run_keeps_what_it_finished(tmp_path, capsys):
@@ -290,6 +442,46 @@ def test_a_disk_that_fills_in_mid_run_is_one_line_and_status_1(capsys):
     assert said.out == "aborted\n"
 
 
+def breaks(error: Exception):
+    """Something that goes wrong when it happens."""
+
+    def happens() -> None:
+        raise error
+
+    return happens
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (ModelError("small: found NaN, expected numbers; give others"), "small: found NaN, expected numbers; give others"),
+        (
+            MemoryError(),
+            "memory: found too little, expected room for this model and batch; try a smaller --batch or --size",
+        ),
+    ],
+    ids=["refusal", "memory"],
+)  # fmt: skip
+def test_an_error_in_mid_run_is_one_line_status_1_and_keeps_what_was_finished(tmp_path, capsys, error, said):
+    given = [Source(Path(f"{number}.jpg"), "picture", Path(f"{number}.jpg")) for number in range(5)]
+    files = open_writers(tmp_path, given)
+    assert follow(made(5, at=2, happens=breaks(error)), files, Table([]), tally_of(5), Messages(), strict=False) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.jpg", "1.jpg", "detections.jsonl"]
+    lines = (tmp_path / "detections.jsonl").read_text().splitlines()
+    assert [json.loads(line)["source"] for line in lines] == ["0.jpg", "1.jpg"]
+    assert timeless(capsys.readouterr().err) == f"yolov2: {said}\n2 pictures, 2 detections in no time\n"
+
+
+def test_an_error_in_mid_run_shows_its_traceback_under_debug(capsys):
+    messages = Messages()
+    messages.debug = True
+    results = made(1, at=0, happens=breaks(ModelError("small: bad")))
+    assert follow(results, NoFiles(), Table([]), tally_of(1), messages, strict=False) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-2] == "yolov2: small: bad"
+
+
 def test_the_pipeline_is_closed_when_a_run_ends_early(capsys):
     closed: list[bool] = []
 
@@ -300,7 +492,7 @@ def test_the_pipeline_is_closed_when_a_run_ends_early(capsys):
         finally:
             closed.append(True)
 
-    assert follow(results(), Writers(), JsonScreen(), tally_of(2), Messages(), strict=True) == 1
+    assert follow(results(), NoFiles(), JsonScreen(), tally_of(2), Messages(), strict=True) == 1
     assert closed == [True]
     assert capsys.readouterr().err.splitlines()[0] == "failed: a.jpg: bad"
 
@@ -311,3 +503,18 @@ def test_many_failures_are_named_up_to_ten(capsys):
         tally.add(Failure(f"{number}.jpg", "bad"))
     names = ", ".join(f"{number}.jpg" for number in range(10))
     assert tally.lines(1.0)[1] == f"12 of 15 inputs failed: {names} and 2 more"
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ((), "about 130 MB to open and run at 32x32, 130 MB from the cache"),
+        (("--no-cache",), "about 130 MB to open and run at 32x32"),
+        (("--backend", "torch", "--size", "64x32"), "about 320 MB to open and run at 64x32"),
+    ],
+)
+def test_v_says_before_loading_what_memory_it_takes(yolov2, here, words, said):
+    Path("small.weights").write_bytes(b"")  # no model, so that nothing comes after
+    err = yolov2("detect", "grey.png", "-m", "small.cfg", "-v", *words).err
+    assert err.startswith(f"info: memory: {said}\nyolov2: small.weights: ")
+    assert "memory" not in yolov2("detect", "grey.png", "-m", "small.cfg", *words).err

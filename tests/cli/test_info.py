@@ -2,9 +2,15 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from yolov2.checkpoint.file import read_checkpoint, write_checkpoint
+from yolov2.cli.info import _amount
+from yolov2.darknet.cfg import read_cfg
+from yolov2.darknet.weights import initial_weights, write_weights
 
 TABLE = """\
 small  input 32 x 32 x 3
@@ -14,7 +20,8 @@ small  input 32 x 32 x 3
 1  region                               1 x 1 x 7  ->  1 x 1 x 7
 
 weights       28
-operations    0.00 billion a picture
+operations    42 a picture
+memory        about 130 MB to open and run at 32x32, 130 MB from the cache
 classes       2: cat, dog
 anchors       0.5 x 0.5 cells
 arithmetic    batch norm of Darknet's GPU program
@@ -54,6 +61,7 @@ def test_json_has_it_all(yolov2, here):
         "names": ["cat", "dog"],
         "anchors": [[0.5, 0.5]],
     }
+    assert 100e6 < found["memory"]["from_cache"] < found["memory"]["open_and_run"] < 140e6
     assert [layer["type"] for layer in found["layers"]] == ["convolutional", "region"]
     assert found["provenance"] == {
         "model": "small.cfg",
@@ -108,6 +116,74 @@ def test_a_tree_is_counted(yolov2, here):
     assert json.loads(yolov2("info", "tree.cfg", "--json").out)["tree"] == {"nodes": 2, "levels": 1}
 
 
+CHECKPOINT_FACTS = """\
+resize rule   stretch
+thresholds    {}
+stored as     {}
+"""
+
+
+@pytest.mark.parametrize(
+    "conf, half, thresholds, formats",
+    [
+        ((), (), "none stored, 0.25", "float32"),
+        (("--conf", "0.4"), (), "0.4", "float32"),
+        (
+            ("--conf", "cat=0.5,dog=0.7"),
+            ("--half",),
+            "cat 0.5, dog 0.7, others 0.25",
+            "float16, all but the kernels as float32",
+        ),
+    ],
+)
+def test_a_checkpoint_says_what_it_stores(yolov2, here, conf, half, thresholds, formats):
+    yolov2("convert", "small.cfg", "small.safetensors", "--resize", "stretch", *conf, *half)
+    said = yolov2("info", "small.safetensors")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.endswith("\n" + CHECKPOINT_FACTS.format(thresholds, formats))
+
+
+def test_a_checkpoint_with_a_recipe_shows_it(yolov2, here):
+    yolov2("convert", "small.cfg", "small.safetensors", "--conf", "dog=0.7")
+    write_checkpoint("trained.safetensors", replace(read_checkpoint("small.safetensors"), recipe={"batch": 64}))
+    assert yolov2("info", "trained.safetensors").out.endswith("\nrecipe        batch 64\n")
+    assert json.loads(yolov2("info", "trained.safetensors", "--json").out)["stored"] == {
+        "resize": "letterbox",
+        "thresholds": {"dog": 0.7},
+        "number_formats": ["float32"],
+        "recipe": {"batch": 64},
+    }
+
+
+def test_help_names_every_kind_of_model(yolov2):
+    said = " ".join(yolov2("info", "--help").out.split())
+    assert "a folder of these, a .safetensors, or a name of `yolov2 models list`." in said
+
+
+@pytest.mark.parametrize(
+    "operations, words",
+    [(42, "42"), (44_000, "0.04 million"), (999_000_000, "999.00 million"), (5_360_000_000, "5.36 billion")],
+)
+def test_operations_are_told_in_the_unit_that_shows_them(operations, words):
+    assert _amount(operations) == words
+
+
+def test_the_system_shows_the_graph_cache(yolov2, here):
+    kept = here / ".cache" / "yolov2" / "graphs"
+    (kept / "one").mkdir(parents=True)
+    (kept / "one" / "graph.onnx.data").write_bytes(bytes(3_000_000))
+    assert f"\ngraph cache             {kept}, 3 MB of at most 2 GiB\n" in yolov2("info", "--system").out
+    found = json.loads(yolov2("info", "--system", "--json").out)["graph_cache"]
+    assert found == {"folder": str(kept), "bytes": 3_000_000, "limit": 2 * 2**30}
+
+
+def test_the_system_lists_packages_that_are_used(yolov2):
+    found = json.loads(yolov2("info", "--system", "--json").out)["versions"]
+    assert list(found) == [
+        "yolov2", "python", "numpy", "onnxruntime", "onnx", "opencv-python-headless", "pillow", "av", "torch",
+    ]  # fmt: skip
+
+
 def test_the_system_says_what_works(yolov2):
     said = yolov2("info", "--system")
     assert said.status == 0
@@ -121,3 +197,65 @@ def test_the_system_as_json_names_the_machine(yolov2, key):
     assert key in found["machine"]
     assert found["backends"]["onnxruntime"]["error"] is None
     assert found["versions"]["yolov2"] == "0.1.0"
+
+
+TREE_CFG = """[net]
+width=8
+height=8
+channels=3
+
+[convolutional]
+filters=3
+size=1
+
+[avgpool]
+
+[softmax]
+tree=t.tree
+"""
+
+
+@pytest.fixture
+def with_tree(here):
+    """t.cfg with a tree of three nodes, and two.map with two of them."""
+    Path("t.cfg").write_text(TREE_CFG)
+    Path("t.tree").write_text("animal -1\ncat 0\ndog 0\n")
+    Path("t.names").write_text("animal\ncat\ndog\n")
+    Path("two.map").write_text("2\n0\n")
+
+
+def test_a_map_is_shown_with_the_names_of_its_nodes(yolov2, with_tree):
+    said = yolov2("info", "t.cfg", "--map", "two.map")
+    assert (said.status, said.err) == (0, "")
+    assert "classes       2: dog, animal\n" in said.out
+    assert "map           2 nodes of the tree are the classes of an answer\n" in said.out
+    found = json.loads(yolov2("info", "t.cfg", "--map", "two.map", "--json").out)
+    assert (found["map"], found["names"]) == ([2, 0], ["dog", "animal"])
+    assert "map" not in json.loads(yolov2("info", "t.cfg", "--json").out)
+
+
+def test_the_map_of_a_checkpoint_is_shown(yolov2, with_tree):
+    network = read_cfg(Path("t.cfg"))
+    write_weights("t.weights", initial_weights(network), network)
+    assert yolov2("convert", "t.cfg", "t.safetensors", "--map", "two.map").status == 0
+    assert json.loads(yolov2("info", "t.safetensors", "--json").out)["map"] == [2, 0]
+
+
+@pytest.mark.parametrize(
+    "model, map_file, line",
+    [
+        ("t.cfg", "nope", "nope: found no such file, expected a .map file; check the path"),
+        ("t.cfg", "bad.map", "bad.map:1: found 3, expected the number of a node, from 0 to 2; correct the line"),
+        ("small.cfg", "two.map", "two.map: found a map, expected a model with a tree; leave out --map"),
+    ],
+)
+def test_a_map_that_does_not_fit_is_refused(yolov2, with_tree, model, map_file, line):
+    Path("bad.map").write_text("3\n")
+    assert yolov2("info", model, "--map", map_file) == (2, "", f"yolov2: {line}\n")
+
+
+def test_a_map_without_its_tree_is_refused_as_elsewhere(yolov2, with_tree):
+    Path("t.tree").unlink()
+    said = yolov2("info", "t.cfg", "--map", "two.map")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith("yolov2: t.cfg: found no t.tree (looked at ")

@@ -187,3 +187,13 @@ def test_the_shell_can_complete_commands():
     environment = os.environ | {"_YOLOV2_COMPLETE": "bash_complete", "COMP_WORDS": "yolov2 de", "COMP_CWORD": "1"}
     child = run_apart(env=environment)
     assert (child.returncode, child.stdout) == (0, "plain,detect\n")
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("detect", "--help")], ids=" ".join)
+def test_help_whose_reader_left_ends_as_every_command_does(words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "yolov2", *words]
+    child = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(writer)
+    assert (child.returncode, child.stderr) == (128 + signal.SIGPIPE, "")

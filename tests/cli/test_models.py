@@ -60,9 +60,15 @@ def weights_of(entry: zoo.ModelEntry, folder: Path) -> bytes:
     return data
 
 
+def whole(path: Path, length: int) -> None:
+    """A file of that length that takes no room."""
+    with path.open("wb") as file:
+        file.truncate(length)
+
+
 def test_list_says_what_lies_here(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "yolov2.weights").touch()
-    (tmp_path / "yolo9000.weights").touch()
+    whole(tmp_path / "yolov2.weights", 203_934_260)
+    whole(tmp_path / "yolo9000.weights", zoo.lengths(zoo.ZOO["yolo9000"].build())[0])
     (tmp_path / "yolov2-tiny.weights.part").write_bytes(bytes(450_000))
     said = run("list", "--cache", tmp_path)
     lines = said.out.splitlines()
@@ -85,7 +91,21 @@ def test_list_as_json(run: Run, tmp_path: Path) -> None:
         "url": "https://pjreddie.com/media/files/yolov2.weights",
         "path": str(tmp_path / "yolov2.weights"),
         "missing": ["yolov2.weights"],
+        "wrong_length": None,
     }
+
+
+def test_list_and_path_say_that_a_file_has_a_wrong_length(run: Run, tmp_path: Path) -> None:
+    where = tmp_path / "yolov2-tiny.weights"
+    where.write_bytes(bytes(13))
+    assert (
+        run("list", "--cache", tmp_path)
+        .out.splitlines()[2]
+        .startswith("yolov2-tiny       45 MB  wrong length (13 bytes)  ")
+    )
+    said = run("path", "yolov2-tiny", "--cache", tmp_path)
+    expected = "44,948,596 or 44,948,600 bytes; remove it and run: yolov2 models pull yolov2-tiny"
+    assert said == (1, "", f"failed: {where}: found 13 bytes, expected {expected}\n")
 
 
 def test_pull_brings_a_model_and_says_where_it_lies(run: Run, host: Host, tmp_path: Path) -> None:
@@ -136,7 +156,7 @@ def test_an_unknown_name_stops_before_anything_starts(run: Run, host: Host, tmp_
 
 
 def test_path_is_where_the_weights_lie(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "yolov2.weights").touch()
+    whole(tmp_path / "yolov2.weights", 203_934_260)
     assert run("path", "yolov2", "--cache", tmp_path) == (0, f"{tmp_path / 'yolov2.weights'}\n", "")
 
 

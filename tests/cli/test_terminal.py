@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from yolov2.cli.terminal import Meter, columns, counted, duration, paint, printable
+from yolov2.cli.terminal import Meter, columns, counted, duration, paint
+from yolov2.errors import printable
 
 
 class Terminal(io.StringIO):
@@ -64,7 +65,7 @@ def test_colour_is_for_terminals_that_want_it(monkeypatch):
 
 def test_without_a_terminal_progress_is_a_line_every_five_seconds(capsys):
     clock = Clock()
-    with Meter(40, "pictures", clock=clock) as meter:
+    with Meter(40, "picture", "pictures", clock=clock) as meter:
         for clock.now in range(1, 13):
             meter.advance()
     said = capsys.readouterr()
@@ -78,28 +79,39 @@ def test_without_a_terminal_progress_is_a_line_every_five_seconds(capsys):
 
 def test_progress_without_an_end_tells_no_time_left(capsys):
     clock = Clock()
-    with Meter(None, "frames", clock=clock) as meter:
+    with Meter(None, "frame", "frames", clock=clock) as meter:
         clock.now = 10.0
         meter.advance()
-    assert capsys.readouterr().err == "1 frames, 0.1 per second\n"
+    assert capsys.readouterr().err == "1 frame, 0.1 per second\n"
+
+
+def test_a_total_that_was_too_low_is_left_out(capsys):
+    clock = Clock()
+    with Meter(1, "frame", "frames", clock=clock) as meter:
+        for clock.now in (10.0, 20.0):
+            meter.advance()
+    assert capsys.readouterr().err.splitlines() == [
+        "1 of 1 frame, 0.1 per second, 0 s left",
+        "2 frames, 0.1 per second",
+    ]
 
 
 def test_hidden_progress_says_nothing(capsys):
     clock = Clock()
-    with Meter(2, "pictures", shown=False, clock=clock) as meter:
+    with Meter(2, "picture", "pictures", shown=False, clock=clock) as meter:
         clock.now = 10.0
         meter.advance()
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("total, shown", [(2, "1/2 pictures"), (None, "1 pictures")])
+@pytest.mark.parametrize("total, shown", [(2, "1/2 pictures"), (None, "1 picture")])
 def test_a_terminal_gets_a_bar_and_lines_above_it(monkeypatch, total, shown):
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("NO_COLOR", "1")
-    with Meter(total, "pictures") as meter:
+    with Meter(total, "picture", "pictures") as meter:
         meter.advance()
         print("a message", file=sys.stderr)
     assert "a message\n" in stream.getvalue()
@@ -110,7 +122,7 @@ def test_a_terminal_gets_a_bar_and_lines_above_it(monkeypatch, total, shown):
 def test_results_for_a_file_do_not_go_to_the_terminal(monkeypatch, capsys):
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
-    with Meter(1, "pictures"):
+    with Meter(1, "picture", "pictures"):
         print("a result")
     assert capsys.readouterr().out == "a result\n"
     assert "a result" not in stream.getvalue()

@@ -213,12 +213,12 @@ def test_a_key_without_a_value_is_passed_over_with_a_warning(tmp_path: Path):
     [
         (
             b"classes=2\nnames voc.names\n",
-            ":2: found names voc.names, expected key=value, as in names=data/voc.names; correct or remove the line",
+            ':2: found "names voc.names", expected key=value, as in names=data/voc.names; correct or remove the line',
         ),
-        (b"=2\n", ":1: found =2, expected key=value, as in names=data/voc.names; correct or remove the line"),
+        (b"=2\n", ':1: found "=2", expected key=value, as in names=data/voc.names; correct or remove the line'),
         (
             b"\n[net]\nbatch=1\n",
-            ":2: found [net], expected key=value, as in names=data/voc.names; correct or remove the line",
+            ':2: found "[net]", expected key=value, as in names=data/voc.names; correct or remove the line',
         ),
         (b"", ": found nothing, expected a .data file; give another file"),
         (b"classes=\0\n", ": found binary data, expected a .data file; give another file"),

@@ -57,15 +57,15 @@ def test_an_option_without_a_value_counts_as_absent():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("width=416\n", "tiny.cfg:1: found width=416, expected [net] before any option; begin the file with [net]"),
+        ("width=416\n", 'tiny.cfg:1: found "width=416", expected [net] before any option; begin the file with [net]'),
         (
             "[net]\nwidth 416\n",
-            "tiny.cfg:2: found width 416, expected [section] or key=value; correct or remove the line",
+            'tiny.cfg:2: found "width 416", expected [section] or key=value; correct or remove the line',
         ),
-        ("[net\n", "tiny.cfg:1: found [net, expected a section such as [net]; close the bracket"),
+        ("[net\n", 'tiny.cfg:1: found "[net", expected a section such as [net]; close the bracket'),
         (
             "[net]\n\x01\x02\n",
-            "tiny.cfg:2: found \\x01\\x02, expected [section] or key=value; correct or remove the line",
+            'tiny.cfg:2: found "\\x01\\x02", expected [section] or key=value; correct or remove the line',
         ),
     ],
 )

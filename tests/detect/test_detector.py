@@ -63,6 +63,33 @@ def detector(text: str = SMALL_CFG, **options: Any) -> Detector:
     return Detector(small, initial_weights(small, seed=4), names=LABELS, **(found_easily | options))
 
 
+def test_an_unknown_option_names_the_closest(tmp_path):
+    load: Any = yolov2.load
+    with pytest.raises(TypeError) as refusal:
+        load(tmp_path / "absent.cfg", cnf=3)
+    assert str(refusal.value) == "found the option 'cnf', which there is not; did you mean 'conf'?"
+    with pytest.raises(TypeError) as refusal:
+        detector(devise="cpu")
+    assert str(refusal.value) == "found the option 'devise', which there is not; did you mean 'device'?"
+    with pytest.raises(
+        TypeError, match="^found the option 'zzzz', which there is not; there are arithmetic, backend, "
+    ):
+        load(tmp_path / "absent.cfg", zzzz=3)
+
+
+def test_nothing_is_no_picture():
+    with pytest.raises(ValueError, match="^picture: found NoneType, expected a path, bytes, "):
+        detector()(None)
+
+
+def test_a_closed_detector_says_so():
+    for backend in ("onnxruntime", "torch"):
+        closed = detector(backend=backend)
+        closed.close()
+        with pytest.raises(ValueError, match="^this detector is closed$"):
+            closed(PICTURE)
+
+
 def same(a: Detections, b: Detections) -> None:
     for name in ("xyxy", "scores", "class_ids", "objectness"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))

@@ -11,7 +11,15 @@ from yolov2.checkpoint.header import Preprocessing
 from yolov2.darknet.cfg_format import format_cfg
 from yolov2.darknet.weights import initial_weights, write_weights
 from yolov2.detect.detector import Detector
-from yolov2.detect.models import NO_BUNDLED_MODEL, ModelFiles, find_model, load_model, load_names
+from yolov2.detect.models import (
+    NO_BUNDLED_MODEL,
+    ModelFiles,
+    find_model,
+    load_model,
+    load_names,
+    load_network,
+    load_tree,
+)
 from yolov2.errors import CfgError, ModelError, NamesError, WeightsError, Yolov2Warning
 from yolov2.network.layers import Convolutional, Region
 from yolov2.network.shapes import Shape
@@ -57,11 +65,11 @@ def test_the_arithmetic_is_recorded_in_the_network(folder):
         ("nano-voc", NO_BUNDLED_MODEL),
         (
             "yolov9",
-            "yolov9: found no such file, expected a .cfg, a .weights, a .safetensors, a folder of these, or a name of `yolov2 models list`; check -m MODEL",
+            "yolov9: found no such file, expected a .cfg, a .weights, a .safetensors, a folder of these, or a name of `yolov2 models list`; check the path or the name",
         ),
         (
             "model.onnx",
-            "model.onnx: found a .onnx file, expected a .cfg, a .weights, a .safetensors, a folder of these, or a name of `yolov2 models list`; check -m MODEL",
+            "model.onnx: found a .onnx file, expected a .cfg, a .weights, a .safetensors, a folder of these, or a name of `yolov2 models list`; check the path or the name",
         ),
         (
             "alone.cfg",
@@ -69,7 +77,7 @@ def test_the_arithmetic_is_recorded_in_the_network(folder):
         ),
         (
             "lost.weights",
-            "lost.weights: found no lost.cfg beside it, expected its .cfg; give -m FILE.cfg --weights FILE.weights",
+            "lost.weights: found no lost.cfg beside it, expected its .cfg; name the .cfg, and give --weights FILE",
         ),
         ("empty", "empty: found 0 .cfg files, expected one; name the .cfg itself"),
         (".", ".: found 2 .cfg files (alone.cfg, tiny.cfg), expected one; name the .cfg itself"),
@@ -180,3 +188,19 @@ def test_a_folder_that_can_not_be_listed_is_refused(open_folder, without_rights)
 def test_a_cfg_that_is_not_there_is_what_is_told(tmp_path):
     with pytest.raises(CfgError, match=r"nothere.cfg: found no such file, expected a .cfg file; check the path$"):
         find_model(tmp_path / "nothere.cfg")
+
+
+def test_a_tree_is_looked_for_beside_above_and_here(folder, monkeypatch):
+    text = format_cfg(NETWORK).replace("classes=2", "classes=2\ntree=my.tree")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "tree.cfg").write_text(text)
+    monkeypatch.chdir(folder / "sub")
+    files = find_model("tree.cfg", need_weights=False)
+    with pytest.raises(
+        ModelError, match=r"no my.tree \(looked at my.tree, ../my.tree\), expected its tree; give --tree FILE$"
+    ):
+        load_tree(files, load_network(files))
+    (folder / "my.tree").write_text("cat -1\ndog -1\n")
+    tree = load_tree(files, load_network(files))
+    assert tree is not None
+    assert tree.names == ("cat", "dog")

@@ -54,6 +54,14 @@ def test_a_folder_or_pattern_with_nothing_in_it_is_refused(tmp_path, argument, f
         expand_sources([tmp_path / argument])
 
 
+def test_what_is_nothing_among_others_becomes_a_source_with_its_error(folder):
+    (folder / "empty").mkdir()
+    empty, address, picture = expand_sources([folder / "empty", "https://example.com/a.jpg", folder / "b.jpg"])
+    assert empty.error.startswith(f"{folder / 'empty'}: found no picture or video, expected files ending in ")
+    assert address.error == "https://example.com/a.jpg: found an address, expected a file; download it first"
+    assert (picture.path, picture.error) == (folder / "b.jpg", "")
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="later versions of Python take it")
 def test_a_pattern_that_python_does_not_take_is_refused(tmp_path):
     with pytest.raises(PictureError) as refusal:
@@ -98,7 +106,15 @@ def test_bgr_arrays_are_turned_round():
     np.testing.assert_array_equal(as_frame(PIXELS[..., ::-1], bgr=True).pixels, PIXELS)
 
 
-@pytest.mark.parametrize("wrong", [PIXELS[..., 0], PIXELS.astype(np.float32), PIXELS[..., :2], 7])
+@pytest.mark.parametrize("wrong, kind", [(None, "NoneType"), (7, "int"), ({}, "dict")])
+def test_what_is_nothing_like_a_picture_is_named_by_its_type(wrong, kind):
+    with pytest.raises(ValueError, match="^picture: found") as refusal:
+        as_frame(wrong)
+    expected = "a path, bytes, an array (H, W, 3) of uint8, a PIL image, or a Frame"
+    assert str(refusal.value) == f"picture: found {kind}, expected {expected}"
+
+
+@pytest.mark.parametrize("wrong", [PIXELS[..., 0], PIXELS.astype(np.float32), PIXELS[..., :2]])
 def test_what_is_no_picture_is_refused(wrong):
     with pytest.raises(ValueError, match=r"^picture: found .*, expected uint8 \(H, W, 3\)$"):
         as_frame(wrong)

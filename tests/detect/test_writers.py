@@ -60,6 +60,7 @@ def test_a_picture_is_a_line_of_json():
         "width": 64,
         "height": 48,
         "detections": [{"label": "3", "class_id": 3, "score": 0.5, "objectness": 0.75, "box": [0, 0, 1, 1]}],
+        "output": None,
     }
     assert json_line(picture()).count("\n") == 1
 
@@ -261,6 +262,21 @@ def test_one_writer_that_can_not_close_aborts_the_rest():
     with pytest.raises(OutputError, match="^full$"):
         Writers(Ending("one"), Ending("two", fails=True), Ending("three")).close()
     assert ended == ["one closed", "two aborted", "three aborted"]
+
+
+def test_a_table_that_can_not_be_opened_leaves_no_draft_of_the_other(tmp_path, monkeypatch):
+    opened = TextFile.__init__
+
+    def refuse_csv(self, path, *how, **more):
+        if path.suffix == ".csv":
+            raise OutputError(f"{path.name}: found a full disk")
+        opened(self, path, *how, **more)
+
+    monkeypatch.setattr(TextFile, "__init__", refuse_csv)
+    with pytest.raises(OutputError) as refusal:  # held, and with it what was open: nothing is tidied up by chance
+        open_writers(tmp_path, sources("a.jpg"), as_csv=True)
+    assert left_in(tmp_path) == []
+    assert str(refusal.value) == "detections.csv: found a full disk"
 
 
 def test_results_of_an_earlier_run_are_kept_without_force(tmp_path):

@@ -468,12 +468,12 @@ def test_a_fifo_in_place_of_detections_is_refused_unopened(tmp_path, model, pict
 
 
 REFUSED = {
-    "no such.jsonl": (None, "no such.jsonl: found No such file or directory, expected detections as JSON Lines or COCO results; correct or write it anew"),
+    "no such.jsonl": (None, "no such.jsonl: found no such file, expected detections as JSON Lines or COCO results; check the path"),
     "a.jsonl": (b'{"source": "0.png"}', "a.jsonl:1: found no key 'detections', expected a line of `yolov2 detect --json`: source, detections with box, score, class_id or label; correct or write it anew"),
-    "b.jsonl": (b"{", "b.jsonl:1: found Expecting property name enclosed in double quotes: line 1 column 2 (char 1), expected a line of `yolov2 detect --json`: source, detections with box, score, class_id or label; correct or write it anew"),
+    "b.jsonl": (b"{", "b.jsonl:1: found no JSON at column 2, expected a line of `yolov2 detect --json`: source, detections with box, score, class_id or label; correct or write it anew"),
     "c.jsonl": (b'{"source": "other.png", "detections": []}', "c.jsonl: found nothing of these pictures, expected results by name; give the pictures that B has seen"),
     "d.json": (b'[{"image_id": 0}]', "d.json: found no key 'bbox', expected COCO results: a list of image_id, category_id, bbox [x, y, width, height], score; correct or write it anew"),
-    "e.npz": (b"PK", "e.npz: found File is not a zip file, expected a NumPy .npz with input, L00, L01, ..., raw, or boxes with scores and class_ids; correct or write it anew"),
+    "e.npz": (b"PK", "e.npz: found another kind of file, or a part of one, expected a NumPy .npz with input, L00, L01, ..., raw, or boxes with scores and class_ids; correct or write it anew"),
     "f.json": (b'{"source": "0.png", "detections": [{"box": [1, 2], "score": 1, "class_id": 0}]}', "f.json:1: found cannot reshape array of size 2 into shape (4), expected a line of `yolov2 detect --json`: source, detections with box, score, class_id or label; correct or write it anew"),
     "channels=GRB": (None, "B: found channels=GRB, expected one of RGB, BGR; correct it"),
     "iou=high": (None, "B: found iou=high, expected a number; correct it"),

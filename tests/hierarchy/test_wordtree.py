@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +19,11 @@ from yolov2.hierarchy.wordtree import (
     grouped_softmax,
     leaves_only,
     path_probability,
+    paths_of,
     softmax,
     spans_of,
     top_prediction,
+    walked_softmax,
 )
 
 FUNCTION_TOLERANCE = 1e-6  # golden/MANIFEST.md: c_tree functions
@@ -291,3 +294,62 @@ def test_changed_leaves_are_darknets(folder):
     np.testing.assert_array_equal(leaves_only(absolute, changed), expected["leaves_after"])
     assert f"Found {changed.is_leaf.sum()} leaves.\n" == expected["message"].tobytes().decode()
     assert not (tree.is_leaf == changed.is_leaf).all()
+
+
+# --- the walk alone ---------------------------------------------------------------------------------------------------
+
+
+def walked(logits, tree: WordTree):
+    return walked_softmax(lambda rows, nodes: logits[rows, nodes], tree, rows=logits[:, 0])
+
+
+@LIBRARIES
+@given(tree=trees(), seed=st.integers(0, 2**32 - 1), depth=st.none() | st.integers(0, 4), faithful=st.booleans())
+def test_a_walk_on_its_own_groups_is_the_walk_on_all(array, tree, seed, depth, faithful):
+    logits = array(3 * np.random.default_rng(seed).standard_normal((4, len(tree)), np.float32))
+    dense, sparse = grouped_softmax(logits, tree), walked(logits, tree)
+    for threshold in (-1.0, 0.1, 0.5, 2.0):
+        options: dict[str, Any] = {"threshold": threshold, "depth": depth, "faithful": faithful}
+        nodes = top_prediction(sparse, tree, **options)
+        assert nodes.tolist() == top_prediction(dense, tree, **options).tolist()
+        np.testing.assert_allclose(
+            path_probability(sparse, nodes, tree), path_probability(dense, nodes, tree), rtol=1e-6
+        )
+
+
+@LIBRARIES
+@given(tree=trees(), seed=st.integers(0, 2**32 - 1))
+def test_a_group_is_worked_out_whole_or_not_at_all_and_the_roots_are(array, tree, seed):
+    logits = array(3 * np.random.default_rng(seed).standard_normal((4, len(tree)), np.float32))
+    dense, sparse = np.asarray(grouped_softmax(logits, tree)), np.asarray(walked(logits, tree))
+    for group, (start, size) in enumerate(zip(tree.offsets, tree.sizes, strict=True)):
+        members = slice(start, start + size)
+        for row in range(4):
+            found = sparse[row, members]
+            if group == 0 or found.any():
+                np.testing.assert_allclose(found, dense[row, members], rtol=1e-6)
+
+
+@LIBRARIES
+def test_a_walk_meets_no_group_beside_its_way(array):
+    logits = array(np.array([[5, 0, 5, 0, 0, 0, 0], [0, 5, 0, 0, 0, 0, 0]], np.float32))
+    sparse = np.asarray(walked(logits, ANIMALS))
+    assert (sparse > 0).tolist() == [[True] * 4 + [False, True, True], [True, True, False, False, True, False, False]]
+
+
+@LIBRARIES
+def test_a_walk_of_no_rows_has_none(array):
+    assert tuple(walked(array(np.empty((0, len(ANIMALS)), np.float32)), ANIMALS).shape) == (0, 7)
+
+
+def test_infinite_logits_are_sure_of_a_walk():
+    logits = np.full((1, len(ANIMALS)), -np.inf, np.float32)
+    logits[0, [0, 3]] = np.inf
+    np.testing.assert_array_equal(walked(logits, ANIMALS)[0], [1, 0, 0, 1, 0, 0, 0])
+
+
+def test_paths_stand_root_first_with_nothing_in_front():
+    assert paths_of(np.array([6, 0, 4]), ANIMALS).tolist() == [[0, 2, 6], [-1, -1, 0], [-1, 1, 4]]
+    for node in range(len(ANIMALS)):
+        (path,) = paths_of(np.array([node]), ANIMALS).tolist()
+        assert tuple(step for step in path if step >= 0) == ANIMALS.path(node)

@@ -165,6 +165,12 @@ def test_a_file_with_too_few_layers_is_refused():
     assert refusal_of(state).startswith("net.pth: found no more than 4 convolutions for layer 8 [convolutional], ")
 
 
+def test_a_file_without_a_layer_is_refused_in_words():
+    assert refusal_of(OrderedDict({"anchors": np.zeros((5, 2, 1), np.float32)})).startswith(
+        "net.pth: found no convolution"
+    )
+
+
 def test_a_file_with_too_many_layers_is_refused():
     state = state_of(foreign_net("")) | {"extra.weight": np.zeros((14, 12, 1, 1), np.float32)}
     assert refusal_of(state) == (

@@ -66,13 +66,14 @@ def test_the_head_follows_classes_and_anchors(call):
     network = call(3, anchors=[(1, 2), (3, 4)])
 
     assert network.raw_shape.channels == 2 * (5 + 3)
-    assert network.region.classes == 3
+    assert network.region.classes == network.num_classes == 3
     assert network.region.anchors == ((1.0, 2.0), (3.0, 4.0))
 
 
 @pytest.mark.parametrize("call", [darknet19, darknet19_448, darknet9000])
 def test_a_classifier_ends_in_as_many_numbers_as_classes(call):
     assert call(7).shapes[-1] == Shape(7, 1, 1)
+    assert call(7).num_classes == 7
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -347,7 +347,7 @@ def test_nobody_there_is_told_with_the_place_to_put_the_file(tmp_path: Path) -> 
         pass
     wanted = Wanted(f"{gone.url}/a.bin", tmp_path / "a.bin", check, (300_000,))
     repair = "run it again later, or put the right file at PATH by hand (300,000 bytes)"
-    assert refusal_of(wanted).endswith(f"Connection refused), expected 300,000 bytes; {repair}")
+    assert refusal_of(wanted) == f"URL: found no connection (Connection refused), expected 300,000 bytes; {repair}"
 
 
 # --- the disk ---------------------------------------------------------------------------------------------------------

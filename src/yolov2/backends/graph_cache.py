@@ -72,6 +72,16 @@ def prune(cache: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> None:
                 shutil.rmtree(entry, ignore_errors=True)
 
 
+def size_of(cache: Path) -> int:
+    """The bytes of all that lies in the cache; 0 where there is none."""
+    sizes = [0]
+    for folder, _, names in os.walk(cache):
+        for name in names:
+            with suppress(OSError):  # another process may prune at the same time
+                sizes.append(os.stat(Path(folder, name)).st_size)
+    return sum(sizes)
+
+
 def _array_digest(named: tuple[str, NDArray[np.float32]]) -> bytes:
     name, array = named
     digest = hashlib.sha256(f"{name} {array.shape} ".encode())

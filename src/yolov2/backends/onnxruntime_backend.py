@@ -25,7 +25,7 @@ Options = Any  # onnxruntime.SessionOptions
 
 PROVIDERS = ["CPUExecutionProvider"]  # named: no surprises on machines with a GPU
 ERRORS_ONLY = 3  # log severity
-LARGE = 64 * 2**20  # bytes of weights from which they go by files: half the time and memory of a graph in memory
+LARGE = 16 * 2**20  # bytes of weights from which they go by files: half the time and memory of a graph in memory
 INPUT, GRAPH = "images", "graph.onnx"
 
 
@@ -71,8 +71,8 @@ WHERE = f"backend {OnnxRuntimeBackend.name}"
 
 def import_runtime() -> Any:
     """The onnxruntime package, told before its first import to send nothing. Raises BackendError if it is missing."""
-    # From 1.32 on it reports its use over HTTPS and keeps an id of the machine in the cache, unless this variable is set
-    # when it loads; `disable_telemetry_events` comes too late for the id.
+    # From 1.32 on it reports its use over HTTPS and keeps an id of the machine in the cache, unless this variable is
+    # set when it loads; `disable_telemetry_events` comes too late for the id.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime

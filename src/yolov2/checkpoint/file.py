@@ -28,7 +28,7 @@ from yolov2.checkpoint.tensors import (
 from yolov2.darknet.cfg import parse_cfg
 from yolov2.darknet.cfg_format import format_cfg
 from yolov2.darknet.tree import Tree
-from yolov2.darknet.weights import Weights, write_weights
+from yolov2.darknet.weights import Weights, check_arrays, write_weights
 from yolov2.errors import CheckpointError, printable
 from yolov2.files import write_whole
 from yolov2.network.layers import Region, Softmax
@@ -53,7 +53,7 @@ class Checkpoint:
     sha256: str = ""  # of the file that it was read from
 
     def __post_init__(self) -> None:
-        classes = num_classes(self.network)
+        classes = self.network.num_classes
         named = classes if self.map is None else len(self.map)
         if self.names and len(self.names) != named:
             raise ValueError(f"names: found {len(self.names):,}, expected {named:,}, one for each class")
@@ -64,12 +64,7 @@ class Checkpoint:
         if self.map is not None and not all(0 <= node < classes for node in self.map):
             raise ValueError(f"map: found {min(self.map)} to {max(self.map)}, expected nodes from 0 to {classes - 1}")
         _check_thresholds(self.thresholds, self.names)
-        _check_arrays(self.network, self.weights)
-
-
-def num_classes(network: Network) -> int:
-    """How many classes a detector or classifier tells apart."""
-    return network.head.classes if isinstance(network.head, Region) else network.raw_shape.channels
+        check_arrays(self.weights, self.network)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -146,6 +141,34 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise CheckpointError(f"{path}: {printable(wrong)}; take the original file") from None
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Stored:
+    """What a checkpoint says beside its network, names and tree."""
+
+    preprocessing: Preprocessing
+    thresholds: float | Mapping[str, float] | None
+    recipe: Mapping[str, Any] | None
+    number_formats: tuple[str, ...]  # of its kernels and of all else: float16, float32
+
+
+def read_stored(path: str | Path) -> Stored:
+    """What the header of a checkpoint says, without a look at its numbers. Raises CheckpointError."""
+    path = Path(path)
+    with open_tensors(path) as file:
+        header = read_header(file, path)
+        parts = parse_metadata(known_metadata(header.metadata, path), path)
+    formats = {str(STORED[entry.dtype].name) for entry in header.entries.values() if entry.dtype in STORED}
+    preprocessing = parts.get("preprocessing", LETTERBOX)
+    return Stored(preprocessing, parts.get("thresholds"), parts.get("recipe"), tuple(sorted(formats)))
+
+
+def read_network(path: str | Path) -> Network:
+    """The network that a checkpoint says it holds, without a look at its numbers. Raises CheckpointError."""
+    path = Path(path)
+    with open_tensors(path) as file:
+        return parse_metadata(known_metadata(read_header(file, path).metadata, path), path)["network"]
+
+
 def _read_layers(file: BinaryIO, header: Header, network: Network, path: Path) -> tuple[dict[str, Floats], ...]:
     layers: list[dict[str, Floats]] = [{} for _ in network.layers]
     try:
@@ -193,17 +216,6 @@ def _check_numbers(array: Floats, name: str, path: Path) -> None:
         what = "NaN" if np.isnan(array).any() else "infinity" if np.isinf(array).any() else f"{array.min():g}"
         expected = "variances of 0 and above" if is_variance else "finite numbers"
         raise damaged(path, f"{what} in {name}", expected=expected, repair="take weights of a training that went well")
-
-
-def _check_arrays(network: Network, weights: Weights) -> None:
-    """Raise ValueError unless these are the arrays of this network."""
-    if len(weights.layers) != len(network.layers):
-        raise ValueError(f"weights: found {len(weights.layers)} layers, expected {len(network.layers)}")
-    for index, parameter in network.parameters():
-        array = weights.layers[index].get(parameter.name)
-        if array is None or array.shape != parameter.shape or array.dtype != np.float32:
-            found = "none" if array is None else f"{array.dtype} {array.shape}"
-            raise ValueError(f"layer {index}, {parameter.name}: found {found}, expected float32 {parameter.shape}")
 
 
 def _check_tree(tree: Tree, classes: int) -> None:

@@ -14,8 +14,8 @@ import click
 
 from yolov2.cli import options
 from yolov2.cli.status import DONE, SOME_FAILED
-from yolov2.cli.terminal import BOLD, DIM, RED, Messages, counted, paint, printable
-from yolov2.errors import BackendError, PictureError
+from yolov2.cli.terminal import BOLD, DIM, RED, Messages, counted, paint
+from yolov2.errors import BackendError, PictureError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,11 +36,11 @@ Times are those of one batch. "end to end" is everything overlapped, as detect r
 
 
 @click.command(epilog=EPILOG)
-@click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=options.Place())
 @options.model
 @click.option("--compare", is_flag=True, help="Every backend that works here, in alternating rounds.")
 @click.option(
-    "--seconds", metavar="S", type=click.FloatRange(0), default=10.0, show_default=True, help="How long to measure."
+    "--seconds", metavar="S", type=options.Number(0), default=10.0, show_default=True, help="How long to measure."
 )
 @options.as_json
 @options.size
@@ -50,6 +50,7 @@ Times are those of one batch. "end to end" is everything overlapped, as detect r
 @options.arithmetic
 @options.batch
 @options.runtime
+@options.cache
 @options.messages
 @click.pass_context
 def bench(
@@ -59,6 +60,8 @@ def bench(
     seconds: float,
     as_json: bool,
     batch: int,
+    cache: Path | None,
+    no_cache: bool,
     **model: Any,
 ) -> int:
     """Measure where the time goes.
@@ -76,7 +79,8 @@ def bench(
                 messages.say(f"{paint('failed', RED)}: {printable(failure.error)}")
         else:
             pictures = make_pictures(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="yolov2-"))))
-        plan = Plan(options.given(model), pictures, batch)
+        kept = options.cache_folder(cache, no_cache=no_cache)
+        plan = Plan(options.given({**model, "cache": kept}), pictures, batch)
         with options.refusals():
             contenders = _every_backend(plan, messages) if compare else [_here(plan)]
         for contender in contenders:
@@ -91,8 +95,11 @@ def _pictures(sources: Sequence[Path], failed: list[Failure]) -> tuple[Path, ...
     """The pictures that can be read; the others are added to `failed`. Raises PictureError if there are none."""
     from yolov2.detect.sources import expand_sources
     from yolov2.evaluate.bench import readable
+    from yolov2.records import Failure
 
-    found = tuple(source.path for source in expand_sources(sources) if source.kind == "picture")
+    expanded = expand_sources(sources)
+    failed += [Failure(str(source.path), source.error) for source in expanded if source.error]
+    found = tuple(source.path for source in expanded if source.kind == "picture" and not source.error)
     if not found:
         raise PictureError.at(
             "bench", found="no pictures", expected="picture files", repair="name some, or none at all"

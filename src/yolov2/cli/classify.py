@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import click
 
 from yolov2.cli import options
-from yolov2.cli.detect import follow
+
+log = logging.getLogger(__name__)
 
 PREPROCESSINGS = (
     "predict",
@@ -22,7 +24,8 @@ PREPROCESSINGS = (
 PREPROCESS = (
     "How a picture becomes the network's input, by the name of Darknet's command: predict (whole, on grey), valid (the "
     "square in the middle), validcrop (distorted), valid10 (mean of ten crops), validfull (shorter side as the "
-    "network's), validmulti (mean of four sizes, mirrored too), try (the middle 224, normalised)."
+    "network's), validmulti (mean of four sizes, mirrored too), try (the middle 224, normalised). "
+    "[as a checkpoint's resize rule says, or predict]"
 )
 FAITHFUL = (
     "What Darknet did, accidents too: EXIF rotation is ignored, and validcrop and validmulti forget the WordTree where "
@@ -42,13 +45,13 @@ Exit status: 0 done; 1 some inputs failed, each is named; 2 nothing could start;
 
 
 @click.command(epilog=EPILOG)
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=options.Place())
 @options.model
 @click.option(
-    "--top", metavar="N", type=click.IntRange(1), default=5, show_default=True, help="Show the best N classes."
+    "--top", metavar="N", type=options.Whole(1), default=5, show_default=True, help="Show the best N classes."
 )
 @click.option(
-    "--preprocess", type=click.Choice(PREPROCESSINGS), default="predict", show_default=True, metavar="NAME",
+    "--preprocess", type=click.Choice(PREPROCESSINGS), metavar="NAME",
     help=PREPROCESS,
 )  # fmt: skip
 @click.option("--softmax", is_flag=True, help="Probabilities from a network that does not end in [softmax].")
@@ -61,9 +64,11 @@ Exit status: 0 done; 1 some inputs failed, each is named; 2 nothing could start;
 @options.max_pixels
 @click.option("--faithful", is_flag=True, help=FAITHFUL)
 @options.model_files
+@options.partial
 @options.arithmetic
 @options.batch
 @options.runtime
+@options.cache
 @options.messages
 @click.pass_context
 def classify(
@@ -75,24 +80,33 @@ def classify(
     batch: int,
     model: Path | None,
     softmax: bool,
+    cache: Path | None,
+    no_cache: bool,
     **chosen: Any,
 ) -> int:
     """Name what pictures show as a whole.
 
-    SOURCE is a picture or a video file, a folder, or a quoted pattern. MODEL is a classifier, such as darknet19.cfg.
+    SOURCE is a picture or a video file, a folder with all that lies below it, or a quoted pattern. MODEL is a
+    classifier, such as darknet19.cfg.
     """
     if model is None and chosen["weights"] is None:
         raise click.UsageError("No classifier named: give -m MODEL, such as -m darknet19.cfg.", ctx)
+    from yolov2.cli.findings import NoFiles, follow
     from yolov2.cli.labels import Count, Labels, LabelsAsJson
-    from yolov2.detect.classifier import Classifier
+    from yolov2.detect.classifier import ANY_SIZE, Classifier
     from yolov2.detect.pipeline import run
     from yolov2.detect.sources import expand_sources
-    from yolov2.detect.writers import Writers
+    from yolov2.network.layers import Softmax
 
     inputs = expand_sources(sources)
     with options.refusals():
-        classifier = Classifier.open(model, softmax=softmax or None, **options.given(chosen))
+        kept = options.cache_folder(cache, no_cache=no_cache)
+        if chosen["preprocess"] not in ANY_SIZE:  # there, pictures decide how much
+            options.tell_memory(model, cache=kept is not None, batch=batch, **chosen)
+        classifier = Classifier.open(model, softmax=softmax or None, cache=kept, **options.given(chosen))
     with classifier:
-        results: Any = run(classifier, inputs, batch=batch)  # `follow` asks no more of one than Detections and it share
-        screen: Any = LabelsAsJson(top) if as_json else Labels(top)
-        return follow(results, Writers(), screen, Count(inputs), options.messages_of(ctx), strict=strict)
+        if softmax and isinstance(classifier.network.head, Softmax):
+            log.warning("--softmax has no effect: the network ends in [softmax]")
+        results = run(classifier, inputs, batch=batch)
+        screen = LabelsAsJson(top) if as_json else Labels(top)
+        return follow(results, NoFiles(), screen, Count(inputs), options.messages_of(ctx), strict=strict)

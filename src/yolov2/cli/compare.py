@@ -11,7 +11,8 @@ import click
 
 from yolov2.cli import options
 from yolov2.cli.status import DONE
-from yolov2.cli.terminal import BOLD, RED, columns, counted, paint, printable
+from yolov2.cli.terminal import BOLD, RED, columns, counted, paint
+from yolov2.errors import printable
 
 if TYPE_CHECKING:
     from yolov2.evaluate.comparison import Comparison, Stage
@@ -35,9 +36,9 @@ could start; 130 interrupted.
 
 
 @click.command(epilog=EPILOG)
-@click.argument("a", metavar="A", type=click.Path(path_type=Path))
+@click.argument("a", metavar="A", type=options.A_FILE)
 @click.argument("b", metavar="B")
-@click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=options.Place())
 @options.as_json
 @options.selection
 @options.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,7 @@ import click
 
 from yolov2.cli import options
 from yolov2.cli.status import DONE
-from yolov2.cli.terminal import printable
-from yolov2.errors import OutputError
+from yolov2.errors import OutputError, printable
 
 if TYPE_CHECKING:
     from yolov2.checkpoint.file import Checkpoint
@@ -64,7 +64,7 @@ Its layers are matched with those of the .cfg by shape and order; the report say
     type=click.Choice(["cfg", "reversed"]),
     help="Order of the maps that a [route] joins in the program of a .pth. [likewise]",
 )
-@click.option("--pixels", type=click.FloatRange(0, min_open=True), help="White at the input of a .pth. [likewise, 1]")
+@click.option("--pixels", type=options.Number(0, min_open=True), help="White at the input of a .pth. [likewise, 1]")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @options.as_json
 @options.messages
@@ -142,7 +142,9 @@ def _read(source: Path, chosen: dict[str, Any]) -> tuple[Checkpoint, Foreign | N
 def _write(target: Path, checkpoint: Checkpoint, *, half: bool, force: bool) -> tuple[list[Path], str]:
     """The files that were written, and the SHA-256 of a checkpoint. Raises OutputError for one that is there."""
     from yolov2.checkpoint.file import darknet_texts, write_checkpoint, write_darknet
+    from yolov2.detect.writers import make_folder
 
+    make_folder(target.parent)
     if target.suffix in CHECKPOINT:
         _refuse_existing([target], force=force)
         return [target], write_checkpoint(target, checkpoint, half=half)
@@ -153,7 +155,7 @@ def _write(target: Path, checkpoint: Checkpoint, *, half: bool, force: bool) -> 
 
 def _refuse_existing(paths: list[Path], *, force: bool) -> None:
     for path in paths:
-        if path.is_file() and not force:
+        if os.path.isfile(path) and not force:  # False, too, in a folder that may not be entered: writing will tell
             repair = "choose another name, or add --force to replace it"
             raise OutputError.at(str(path), found="a file", expected="a new name", repair=repair)
 

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from yolov2.cli import options
-from yolov2.cli.interrupts import Interrupts
-from yolov2.cli.status import DONE, INTERRUPTED, SOME_FAILED
-from yolov2.cli.terminal import RED, Messages, Meter, paint, printable
-from yolov2.errors import OutputError
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from yolov2.cli.findings import Screen, Tally
-    from yolov2.detect.writers import Result, Writers
 
 FAITHFUL = (
     "What Darknet did, accidents too: every detection is kept (--max-det has no effect), EXIF rotation is ignored, "
@@ -39,9 +28,9 @@ Exit status: 0 done; 1 some inputs failed, each is named; 2 nothing could start;
 
 
 @click.command(epilog=EPILOG)
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=options.Place())
 @options.model
-@click.option("-o", "--out", metavar="DIR", type=click.Path(path_type=Path), help="Write results into this folder.")
+@click.option("-o", "--out", metavar="DIR", type=options.Place(), help="Write results into this folder.")
 @options.as_json
 @click.option("--csv", "as_csv", is_flag=True, help="With -o: detections.csv, too.")
 @click.option("--no-pictures", is_flag=True, help="With -o: no annotated pictures and video.")
@@ -74,57 +63,33 @@ def detect(
 ) -> int:
     """Find objects in pictures, folders and video.
 
-    SOURCE is a picture or a video file, a folder, or a quoted pattern. What is found is shown as a table; with -o DIR
-    it is also written: annotated pictures and video, and detections.jsonl.
+    SOURCE is a picture or a video file, a folder with all that lies below it, or a quoted pattern. Files that an
+    earlier run wrote are passed over when they are found below a folder. What is found is shown as a table; with
+    -o DIR it is also written: annotated pictures and video, and detections.jsonl.
     """
     if out is None and (as_csv or no_pictures or force):
         raise click.UsageError("--csv, --no-pictures and --force say what to write into a folder: give -o DIR.", ctx)
-    from yolov2.cli.findings import JsonScreen, Leavable, Table, Tally
+    if model["faithful"] and options.is_given(ctx, "max_det"):
+        raise click.UsageError("--max-det has no effect with --faithful, which keeps every detection.", ctx)
+    from yolov2.cli.findings import JsonScreen, Leavable, NoFiles, Table, Tally, follow
     from yolov2.detect.pipeline import run
     from yolov2.detect.sources import expand_sources
-    from yolov2.detect.writers import Writers, open_writers, without_outputs
+    from yolov2.detect.writers import open_writers, target_paths, without_outputs
 
     messages = options.messages_of(ctx)
     inputs = expand_sources(sources)
     if out is not None:
         inputs = without_outputs(inputs, out)
-    with options.open_detector(**model) as detector:
-        files = Writers()
+    with options.open_detector(batch=batch, **model) as detector:
+        options.tell_useless(ctx, detector)
+        files = NoFiles()
         if out is not None:
             files = open_writers(out, inputs, annotated=not no_pictures, as_csv=as_csv, force=force)
-        screen = JsonScreen() if as_json else Table(detector.names)
+        targets = target_paths(out, inputs) if out is not None and not no_pictures else {}
+        screen = JsonScreen(targets) if as_json else Table(detector.names)
         if out is not None:
             screen = Leavable(screen)
         results = run(detector, inputs, batch=batch)
-        return follow(results, files, screen, Tally(inputs, out), messages, strict=strict)
-
-
-def follow(
-    results: Generator[Result], files: Writers, screen: Screen, tally: Tally, messages: Messages, *, strict: bool
-) -> int:
-    """Write, show and count results as they come, and say at the end how it went. The exit status."""
-    from yolov2.records import Failure
-
-    meter = Meter(tally.total, tally.unit, shown=messages.verbosity >= 0)
-    with Interrupts(lambda: messages.say("finishing what is in work; Ctrl-C once more stops at once")) as interrupts:
-        try:
-            with meter, files, closing(results):
-                for result in results:
-                    files.write(result)
-                    screen.show(result)
-                    tally.add(result)
-                    meter.advance()
-                    if isinstance(result, Failure):
-                        messages.say(f"{paint('failed', RED)}: {printable(result.error)}")
-                    if interrupts.requested or (strict and tally.failed):
-                        break
-                screen.end()
-        except OutputError as refusal:  # in mid-run, such as a full disk: something did start
-            messages.say(f"{paint('yolov2', RED)}: {printable(str(refusal))}")
-            return SOME_FAILED
-    for line in tally.lines(meter.elapsed_s):
-        messages.tell(line)
-    if interrupts.requested:
-        messages.say("yolov2: interrupted; what was finished is kept")
-        return INTERRUPTED
-    return SOME_FAILED if tally.failed else DONE
+        return follow(
+            results, files, screen, Tally(inputs, out, limit=detector.settings.limit), messages, strict=strict
+        )

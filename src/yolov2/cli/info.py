@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,12 @@ import click
 
 from yolov2.cli import options
 from yolov2.cli.status import DONE, SOME_FAILED
-from yolov2.cli.terminal import BOLD, DIM, RED, columns, counted, paint, printable
-from yolov2.errors import BackendError, ModelError, WeightsError, Yolov2Warning
+from yolov2.cli.terminal import BOLD, DIM, RED, columns, counted, paint
+from yolov2.errors import BackendError, ModelError, WeightsError, Yolov2Warning, printable
 
 if TYPE_CHECKING:
+    from yolov2.backends.memory import Memory
+    from yolov2.checkpoint.file import Stored
     from yolov2.darknet.weights import Weights
     from yolov2.detect.models import ModelFiles
     from yolov2.hierarchy.wordtree import WordTree
@@ -30,7 +33,7 @@ Examples:
   yolov2 info my.cfg              layers, shapes, weights, operations; a .cfg alone is enough
   yolov2 info my.weights --json   for a program
   yolov2 info my.cfg --size 608   at another input size
-  yolov2 info --system            versions, backends that work, device and why
+  yolov2 info --system            versions, backends that work, device and why, the cache
 """
 NAMES_SHOWN = 8
 WHY = {
@@ -41,7 +44,7 @@ WHY = {
 
 
 @click.command(epilog=EPILOG)
-@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.argument("model", required=False, type=options.A_FILE)
 @click.option("--system", is_flag=True, help="What is installed, which backends work, on which device and why.")
 @options.as_json
 @options.size
@@ -60,7 +63,8 @@ def info(
 ) -> int:
     """Show layers, shapes, weights and operations of MODEL.
 
-    MODEL is a .cfg, a .weights with its .cfg beside it, or a folder of these.
+    MODEL is a .cfg, a .weights with its .cfg beside it, a folder of these, a .safetensors, or a name of
+    `yolov2 models list`.
     """
     if system:
         return _show_system(as_json=as_json)
@@ -83,16 +87,31 @@ class Description:
 
     files: ModelFiles
     summary: Summary
+    memory: Memory
     arithmetic: str
     names: tuple[str, ...]
     tree: WordTree | None  # None, too, where the file that the .cfg names is not there: counting needs none
+    map: tuple[int, ...] | None  # the nodes of the tree that are the classes of an answer; None: all
     weights: Weights | None
     misfit: str | None  # why the weights do not fit
+    stored: Stored | None = None  # what a checkpoint says beside all this
 
     def to_dict(self) -> dict[str, Any]:
         """The description as JSON has it."""
-        of_tree = {} if self.tree is None else {"tree": {"nodes": len(self.tree), "levels": len(self.tree.levels)}}
-        return self.summary.to_dict() | {"names": list(self.names)} | of_tree | {"provenance": self.provenance()}
+        of_tree: dict[str, Any] = (
+            {} if self.tree is None else {"tree": {"nodes": len(self.tree), "levels": len(self.tree.levels)}}
+        )
+        if self.map is not None:
+            of_tree["map"] = list(self.map)
+        numbers = self.summary.to_dict() | {"memory": self.memory.to_dict()}
+        if self.stored is not None:
+            numbers["stored"] = {
+                "resize": self.stored.preprocessing.resize,
+                "thresholds": self.stored.thresholds,
+                "number_formats": list(self.stored.number_formats),
+                "recipe": None if self.stored.recipe is None else dict(self.stored.recipe),
+            }
+        return numbers | {"names": list(self.names)} | of_tree | {"provenance": self.provenance()}
 
     def provenance(self) -> dict[str, Any]:
         """Where the model comes from."""
@@ -110,8 +129,10 @@ class Description:
 
 def describe(files: ModelFiles, *, size: tuple[int, int] | None, arithmetic: str | None) -> Description:
     """What these files hold. Weights that do not fit are told of. Raises CfgError, NamesError."""
+    from yolov2.backends.memory import memory_of
+    from yolov2.checkpoint.file import read_stored
     from yolov2.darknet.weights import read_weights
-    from yolov2.detect.models import load_model, load_names, load_network, load_tree
+    from yolov2.detect.models import load_map, load_model, load_names, load_network, load_tree
     from yolov2.network.summary import summarise
 
     stored = load_model(files) if files.checkpoint is not None else None
@@ -120,11 +141,25 @@ def describe(files: ModelFiles, *, size: tuple[int, int] | None, arithmetic: str
         sized = network.at_size(*size) if size else network
     arithmetic = arithmetic or network.arithmetic
     if stored is not None:
-        return Description(files, summarise(sized), arithmetic, stored.names, stored.tree, stored.weights, None)
+        return Description(
+            files,
+            summarise(sized),
+            memory_of(sized),
+            arithmetic,
+            stored.names,
+            stored.tree,
+            stored.map,
+            stored.weights,
+            misfit=None,
+            stored=None if files.checkpoint is None else read_stored(files.checkpoint),
+        )
     try:
         tree = load_tree(files, network)
     except ModelError:
+        if files.map is not None:  # which has no meaning without its tree
+            raise
         tree = None
+    nodes = load_map(files, tree)
     weights, misfit = None, None
     if files.weights is not None:
         try:
@@ -133,9 +168,8 @@ def describe(files: ModelFiles, *, size: tuple[int, int] | None, arithmetic: str
             misfit = str(wrong)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Yolov2Warning)  # a missing list of names is shown as such
-        names = load_names(files, network)
-    names = names or (tree.names if tree is not None else ())
-    return Description(files, summarise(sized), arithmetic, names, tree, weights, misfit)
+        names = load_names(files, network, tree=tree, chosen=nodes)
+    return Description(files, summarise(sized), memory_of(sized), arithmetic, names, tree, nodes, weights, misfit)
 
 
 def _sha256(path: Path) -> str:
@@ -182,14 +216,18 @@ def _facts(described: Description) -> list[tuple[str, str]]:
     summary, files = described.summary, described.files
     facts = [
         ("weights", f"{summary.parameters:,}"),
-        ("operations", f"{summary.operations / 1e9:,.2f} billion a picture"),
+        ("operations", f"{_amount(summary.operations)} a picture"),
+        ("memory", described.memory.words),
     ]
     if summary.classes is not None:
         shown = ", ".join(map(printable, described.names[:NAMES_SHOWN])) or "no names found; give --names FILE"
         more = ", ..." if len(described.names) > NAMES_SHOWN else ""
-        facts.append(("classes", f"{summary.classes:,}: {shown}{more}"))
+        classes = summary.classes if described.map is None else len(described.map)
+        facts.append(("classes", f"{classes:,}: {shown}{more}"))
     if described.tree is not None:
         facts.append(("tree", f"{len(described.tree):,} nodes in {len(described.tree.levels)} levels below its roots"))
+    if described.map is not None:
+        facts.append(("map", f"{counted(len(described.map), 'node')} of the tree are the classes of an answer"))
     if summary.anchors:
         facts.append(("anchors", ", ".join(f"{w:.4g} x {h:.4g}" for w, h in summary.anchors) + " cells"))
     facts.append(("arithmetic", f"batch norm of Darknet's {described.arithmetic.upper()} program"))
@@ -200,7 +238,40 @@ def _facts(described: Description) -> list[tuple[str, str]]:
         facts.append(("weights file", f"{file}, version {version}, {seen:,} pictures seen"))
     elif files.weights is None:
         facts.append(("weights file", "none beside the .cfg"))
+    return facts + ([] if described.stored is None else _stored_facts(described.stored))
+
+
+def _stored_facts(stored: Stored) -> list[tuple[str, str]]:
+    """What a checkpoint says of its use, as name and text."""
+    formats = stored.number_formats
+    is_half = "float16" in formats
+    facts = [
+        ("resize rule", stored.preprocessing.resize),
+        ("thresholds", _thresholds(stored.thresholds)),
+        ("stored as", "float16, all but the kernels as float32" if is_half else ", ".join(formats)),
+    ]
+    if stored.recipe is not None:
+        shown = [f"{key} {value}" for key, value in stored.recipe.items()]
+        more = ", ..." if len(shown) > NAMES_SHOWN else ""
+        facts.append(("recipe", printable(", ".join(shown[:NAMES_SHOWN])) + more))
     return facts
+
+
+def _thresholds(stored: float | Mapping[str, float] | None) -> str:
+    from yolov2.detect.settings import DEFAULT_CONF
+
+    if not isinstance(stored, Mapping):
+        return f"none stored, {DEFAULT_CONF:g}" if stored is None else f"{stored:g}"
+    by_class = [f"{printable(name)} {value:g}" for name, value in stored.items()]
+    shown = [*by_class[:NAMES_SHOWN], *(["..."] if len(by_class) > NAMES_SHOWN else [])]
+    return ", ".join([*shown, f"others {DEFAULT_CONF:g}"])
+
+
+def _amount(operations: int) -> str:
+    """`5.36 billion`, `0.04 million`, `42`: in the unit that shows them."""
+    if operations < 10_000:
+        return f"{operations:,}"
+    return f"{operations / 1e9:,.2f} billion" if operations >= 1e9 else f"{operations / 1e6:,.2f} million"
 
 
 def _wide(shape: Shape) -> str:
@@ -214,14 +285,16 @@ def _show_system(*, as_json: bool) -> int:
 
     here, installed = machine(), versions()
     backends = {name: try_backend(name) for name in (*BACKENDS, "auto")}
+    kept = _graph_cache(options.default_cache())
     if as_json:
-        print(json.dumps({"machine": here, "versions": installed, "backends": backends}))
+        print(json.dumps({"machine": here, "versions": installed, "backends": backends, "graph_cache": kept}))
         return DONE
     facts = [
         ("processor", f"{here['cpu']}, {counted(here['cores'], 'core')}, {here['memory_gib']} GiB"),
         ("can do", ", ".join(here["flags"]) or "nothing that matters here"),
         ("system", here["system"]),
         *((name, version or "not installed") for name, version in installed.items()),
+        ("graph cache", printable(_cache_words(kept))),
     ]
     print("\n".join(columns(facts, align="<<")), "", sep="\n")
     rows = [
@@ -233,6 +306,17 @@ def _show_system(*, as_json: bool) -> int:
     ]
     print("\n".join(columns(rows, align="<<")))
     return DONE
+
+
+def _graph_cache(folder: Path) -> dict[str, Any]:
+    """Where prepared networks are kept, the bytes they take, and how many they may take."""
+    from yolov2.backends.graph_cache import MOST_BYTES, size_of
+
+    return {"folder": str(folder), "bytes": size_of(folder), "limit": MOST_BYTES}
+
+
+def _cache_words(kept: dict[str, Any]) -> str:
+    return f"{kept['folder']}, {kept['bytes'] / 1e6:,.0f} MB of at most {kept['limit'] / 2**30:.0f} GiB"
 
 
 def try_backend(name: str) -> dict[str, str | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
 from types import FrameType
 from typing import Any, Self
 
@@ -12,14 +11,13 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """Within its block, SIGINT or SIGTERM sets `requested` and calls `on_first`; the next one raises KeyboardInterrupt.
+    """Within its block, SIGINT or SIGTERM sets `requested`, no more; the next one raises KeyboardInterrupt.
 
     Outside the main thread, where Python takes no signals, nothing is changed.
     """
 
-    def __init__(self, on_first: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self.requested = False
-        self._on_first = on_first
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -34,5 +32,4 @@ class Interrupts:
     def _take(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
             raise KeyboardInterrupt
-        self.requested = True
-        self._on_first()
+        self.requested = True  # and nothing is said: the signal may have come in the middle of a line

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from yolov2.cli.findings import Tally
-from yolov2.cli.terminal import BOLD, counted, duration, paint, printable
+from yolov2.cli.terminal import BOLD, counted, duration, paint
 from yolov2.detect.sources import Source
 from yolov2.detect.writers import json_line
+from yolov2.errors import printable
 from yolov2.records import Classification, Failure
 
 
@@ -56,6 +57,8 @@ class Count(Tally):
     def lines(self, elapsed_s: float) -> list[str]:
         """What was done in this time; what failed."""
         done = self._pictures + self._frames
-        noun = "frame" if self._frames else "picture"
+        nouns = [
+            counted(count, noun) for count, noun in ((self._pictures, "picture"), (self._frames, "frame")) if count
+        ]
         rate = f" ({done / elapsed_s:.3g} per second)" if done and elapsed_s else ""
-        return [f"{counted(done, noun)} classified in {duration(elapsed_s)}{rate}", *self._failures()]
+        return [f"{' and '.join(nouns) or '0 pictures'} classified in {duration(elapsed_s)}{rate}", *self._failures()]

@@ -6,17 +6,19 @@ import difflib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
 from yolov2 import __version__
 from yolov2.cli import options
 from yolov2.cli.status import DONE, INTERRUPTED, NO_READER, REFUSED, SOME_FAILED
-from yolov2.cli.terminal import RED, Messages, discard_stdout, paint, printable
-from yolov2.errors import Yolov2Error
+from yolov2.cli.terminal import Messages, discard_stdout
+from yolov2.errors import Yolov2Error, printable
 
 COMMANDS = {
     "bench": "yolov2.cli.bench",
@@ -26,6 +28,15 @@ COMMANDS = {
     "detect": "yolov2.cli.detect",
     "info": "yolov2.cli.info",
     "models": "yolov2.cli.models",
+}
+
+
+OTHER_NAMES = {  # of options elsewhere -> what they are called here
+    "--confidence": "--conf",
+    "--confidence-threshold": "--conf",
+    "--conf-thres": "--conf",
+    "--thresh": "--conf",
+    "--threshold": "--conf",
 }
 
 
@@ -44,11 +55,15 @@ class Commands(click.Group):
             return None
         return getattr(import_module(COMMANDS[cmd_name]), cmd_name)
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with _reader_wanted():  # for --help and --version, which are answered here
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> int | None:
-        try:
+        with _reader_wanted():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            raise NoReader from None  # under its own name click would end the process here, as if inputs had failed
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -57,6 +72,15 @@ class Commands(click.Group):
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             raise click.UsageError(f"No such command {printable(name)!r}. {_instead(name)}", ctx)
         return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _reader_wanted() -> Generator[None]:
+    """Under its own name click would end the process at a broken pipe, as if inputs had failed."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise NoReader from None
 
 
 def _instead(name: str) -> str:
@@ -109,6 +133,9 @@ def _run(arguments: Sequence[str] | None, messages: Messages) -> int:
         wrong.show()
         return REFUSED
     except click.ClickException as wrong:
+        if isinstance(wrong, click.NoSuchOption) and wrong.option_name in OTHER_NAMES:
+            ours = OTHER_NAMES[wrong.option_name]
+            wrong = click.UsageError(f"No such option {wrong.option_name!r}. Did you mean {ours!r}?", wrong.ctx)
         _show_traceback(messages)
         wrong.show()
         return wrong.exit_code
@@ -120,20 +147,11 @@ def _run(arguments: Sequence[str] | None, messages: Messages) -> int:
         discard_stdout()
         return NO_READER
     except (Yolov2Error, OSError, MemoryError) as refusal:
-        _show_traceback(messages)
-        messages.say(f"{paint('yolov2', RED)}: {_one_line(refusal)}")
+        messages.refuse(refusal)
         if isinstance(refusal, OSError) and not refusal.filename:  # our own output: what was to be done is done
             discard_stdout()
             return SOME_FAILED
         return REFUSED
-
-
-def _one_line(refusal: Exception) -> str:
-    if isinstance(refusal, MemoryError):
-        return "memory: found too little, expected room for this model and batch; try a smaller --batch or --size"
-    if isinstance(refusal, OSError) and refusal.strerror:
-        return printable(f"{refusal.filename or 'standard output'}: {refusal.strerror}")
-    return printable(str(refusal))
 
 
 def _show_traceback(messages: Messages) -> None:

@@ -10,8 +10,8 @@ import click
 
 from yolov2.cli import options
 from yolov2.cli.status import DONE, SOME_FAILED
-from yolov2.cli.terminal import DIM, RED, Messages, Meter, columns, paint, printable
-from yolov2.errors import ModelError, Yolov2Error
+from yolov2.cli.terminal import DIM, RED, Messages, Meter, columns, counted, paint
+from yolov2.errors import ModelError, Yolov2Error, printable
 
 if TYPE_CHECKING:
     from yolov2.zoo.registry import ModelEntry
@@ -27,11 +27,12 @@ Examples:
   yolov2 detect street.jpg -m yolov2-tiny
 
 \b
-Exit status: 0 done; 1 some were not pulled, each is named; 2 nothing could start; 130 interrupted.
+Exit status: 0 done; 1 some were not pulled or have a wrong length, each is named; 2 nothing could start;
+130 interrupted.
 """
 
 cache = click.option(
-    "--cache", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+    "--cache", metavar="DIR", type=options.Place(file_okay=False),
     help="The folder of pulled files. [the platform's cache folder]",
 )  # fmt: skip
 
@@ -58,7 +59,10 @@ def list_models(as_json: bool, cache: Path | None) -> int:
     if as_json:
         print(json.dumps(rows, indent=2))
         return DONE
-    table = [(row["name"], f"{row['bytes'][0] / MB:.0f} MB", _state(row, folder), row["about"]) for row in rows]
+    table = [
+        (row["name"], f"{row['bytes'][0] / MB:.0f} MB", _state(entry, row, folder), row["about"])
+        for entry, row in zip(ENTRIES, rows, strict=True)
+    ]
     print("\n".join(columns(table, align="<><<")))
     print(paint(f"in {printable(str(folder))}", DIM))
     return DONE
@@ -90,7 +94,8 @@ def pull(ctx: click.Context, names: tuple[str, ...], mirror: str | None, cache: 
 @click.argument("name", metavar="[NAME]", required=False)
 @cache
 @options.messages
-def path(name: str | None, cache: Path | None) -> int:
+@click.pass_context
+def path(ctx: click.Context, name: str | None, cache: Path | None) -> int:
     """Print where the weights of a model lie; without NAME, the cache folder."""
     from yolov2.zoo import registry as zoo
 
@@ -101,6 +106,13 @@ def path(name: str | None, cache: Path | None) -> int:
     weights = zoo.files(entry, cache=cache).weights
     if weights is None:
         raise zoo.not_pulled(entry, cache=cache)
+    wrong = _wrong_length(entry, weights.parent)
+    if wrong is not None:
+        expected = f"{' or '.join(f'{length:,}' for length in zoo.lengths(entry.build()))} bytes"
+        repair = f"remove it and run: yolov2 models pull {entry.name}"
+        refusal = ModelError.at(str(weights), found=f"{wrong:,} bytes", expected=expected, repair=repair)
+        options.messages_of(ctx).say(f"{paint('failed', RED)}: {printable(str(refusal))}")
+        return SOME_FAILED
     print(weights)
     return DONE
 
@@ -143,7 +155,7 @@ class _Bar:
         self._messages.tell(f"downloading {file}{length}{f', {done / MB:.0f} MB are here' if done >= MB else ''}")
         self._file, self._start = file, done
         left = None if total is None else (total - done) // MB
-        self._meter = Meter(left, "MB", shown=self._messages.verbosity >= 0).__enter__()
+        self._meter = Meter(left, "MB", "MB", shown=self._messages.verbosity >= 0).__enter__()
 
 
 def _entry(name: str) -> ModelEntry:
@@ -170,15 +182,28 @@ def _row(entry: ModelEntry, cache: Path) -> dict[str, Any]:
         "url": entry.address(entry.weights_file),
         "path": str(cache / entry.weights_file),
         "missing": [file for file in entry.file_names if not (cache / file).is_file()],
+        "wrong_length": _wrong_length(entry, cache),
     }
 
 
-def _state(row: dict[str, Any], cache: Path) -> str:
+def _wrong_length(entry: ModelEntry, cache: Path) -> int | None:
+    """The bytes of the weights that lie here, if its network can't have so many."""
+    from yolov2.zoo.registry import lengths
+
+    path = cache / entry.weights_file
+    if not path.is_file() or path.stat().st_size in lengths(entry.build()):
+        return None
+    return path.stat().st_size
+
+
+def _state(entry: ModelEntry, row: dict[str, Any], cache: Path) -> str:
     """How much of a model lies on this machine."""
+    if row["wrong_length"] is not None:
+        return f"wrong length ({counted(row['wrong_length'], 'byte')})"
     if not row["missing"]:
         return "here"
-    part = cache / f"{row['name']}.weights.part"
+    part = cache / f"{entry.weights_file}.part"
     if part.is_file():
         return f"{100 * part.stat().st_size // row['bytes'][0]} % here"
-    there = f"{row['name']}.weights" not in row["missing"]
+    there = entry.weights_file not in row["missing"]
     return f"without {', '.join(row['missing'])}" if there else "not here"

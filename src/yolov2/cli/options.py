@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import re
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +21,62 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[F], F]
 
+LONGEST_SIDE = 8192  # pixels of a network's input; the first layers of a small one take 4 GB for a square of it
+MOST_THREADS = 1024  # as in backends.base, which a command line need not load
+
+log = logging.getLogger(__name__)
+
+
+class Place(click.Path):
+    """A path that was named at all; whether it can be read or written is told by whoever opens it."""
+
+    def __init__(self, *, file_okay: bool = True) -> None:
+        super().__init__(path_type=Path, readable=False, file_okay=file_okay)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):
+            self.fail("found an empty name, expected a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Whole(click.IntRange):
+    """A whole number of a range, which help puts in words."""
+
+    def _describe_range(self) -> str:
+        return _range(self.min, self.max, is_open=self.min_open)
+
+
+class Number(click.FloatRange):
+    """A number of a range. NaN, which lies outside of none, and infinity are refused."""
+
+    name = "number"
+
+    def _describe_range(self) -> str:
+        return _range(self.min, self.max, is_open=self.min_open)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"found {value}, expected a number", param, ctx)
+        return number
+
+
+def _range(lowest: float | None, highest: float | None, *, is_open: bool) -> str:
+    """`at least 1`, `from 0 to 1`, `above 0`: what click writes as 0<=x<=1."""
+    if highest is not None:
+        return f"from {lowest or 0:g} to {highest:g}"
+    return f"{'above' if is_open else 'at least'} {lowest or 0:g}"
+
 
 def size_hw(text: str) -> tuple[int, int]:
-    """`416` or `WxH` -> (height, width)."""
+    """`416` or `WxH` -> (height, width). Raises Yolov2Error for a side that no machine has the memory for."""
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.strip().isdecimal() and int(side) > 0 for side in sides):
         raise click.BadParameter(f"found {text!r}, expected one side as 416, or width x height as 608x352")
+    largest = max(map(int, sides))
+    if largest > LONGEST_SIDE:
+        expected = f"sides of at most {LONGEST_SIDE:,} pixels"
+        raise Yolov2Error.at("--size", found=f"{largest:,}", expected=expected, repair="give a smaller one, as 608")
     return int(sides[-1]), int(sides[0])
 
 
@@ -37,6 +89,8 @@ def confidence(text: str) -> float | dict[str, float]:
         name, equals, number = pair.rpartition("=")
         if not equals or not name.strip():
             raise click.BadParameter(f"found {pair!r}, expected CLASS=NUMBER, as in person=0.4,dog=0.2")
+        if name.strip() in by_class:
+            raise click.BadParameter(f"found {name.strip()!r} twice, expected each class once")
         by_class[name.strip()] = _share(number)
     return by_class
 
@@ -115,7 +169,7 @@ messages = all_of(
 
 # --- the model and how it is run --------------------------------------------------------------------------------------
 
-A_FILE = click.Path(path_type=Path)
+A_FILE = Place()
 
 model = click.option(
     "-m", "--model", metavar="MODEL", type=A_FILE,
@@ -138,13 +192,11 @@ arithmetic = click.option(
     help="Whose batch norm: that of Darknet's GPU program or of its CPU program. [what a checkpoint says, or gpu]",
 )  # fmt: skip
 partial = click.option(
-    "--partial", metavar="N", type=click.IntRange(1),
+    "--partial", metavar="N", type=Whole(1),
     help="The weights are those of the first N layers alone, as in darknet19_448.conv.23; the rest gets start values.",
 )  # fmt: skip
 size = click.option("--size", metavar="416|WxH", type=size_hw, help="Input size of the network. [its own]")
-batch = click.option(
-    "--batch", metavar="N", type=click.IntRange(1), default=1, show_default=True, help="Pictures a pass."
-)
+batch = click.option("--batch", metavar="N", type=Whole(1), default=1, show_default=True, help="Pictures a pass.")
 runtime = all_of(
     click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda:0 or mps."),
     click.option(
@@ -155,13 +207,16 @@ runtime = all_of(
         "--precision", type=click.Choice(["fp32", "fp16", "bf16", "int8"]), default="fp32", show_default=True,
         help="Number format of the network.",
     ),
-    click.option("--threads", metavar="N", type=click.IntRange(1), help="Processor threads it takes. [all cores]"),
+    click.option(
+        "--threads", metavar="N", type=Whole(1, MOST_THREADS), help="Processor threads it takes. [all cores]"
+    ),
 )  # fmt: skip
 
 cache = all_of(
     click.option(
-        "--cache", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-        help="Keep prepared networks here: the next start takes a fraction of time and memory. [the platform's place]",
+        "--cache", metavar="DIR", type=Place(file_okay=False),
+        help="Keep prepared networks here: the next start takes a fraction of time and memory. "
+        "At most 2 GiB: what was not used for longest goes first. [yolov2/graphs in the platform's cache folder]",
     ),
     click.option("--no-cache", is_flag=True, help="Keep and use no prepared network."),
 )  # fmt: skip
@@ -176,7 +231,7 @@ conf = click.option(
 selection = all_of(
     conf,
     click.option(
-        "--iou", metavar="NUMBER", type=click.FloatRange(0, 1), default=0.45, show_default=True,
+        "--iou", metavar="NUMBER", type=Number(0, 1), default=0.45, show_default=True,
         help="Boxes of one class that overlap more are one object.",
     ),
     click.option(
@@ -186,11 +241,11 @@ selection = all_of(
     ),
     click.option("--classes", metavar="NAMES", type=words, help="Only these, as person,dog. [all]"),
     click.option(
-        "--max-det", metavar="N", type=click.IntRange(1), default=300, show_default=True,
+        "--max-det", metavar="N", type=Whole(1), default=300, show_default=True,
         help="Keep the best N of a picture.",
     ),
     click.option(
-        "--tree-threshold", metavar="NUMBER", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+        "--tree-threshold", metavar="NUMBER", type=Number(0, 1), default=0.5, show_default=True,
         help="Walk down a WordTree while it is this sure.",
     ),
     click.option("--depth", metavar="N|leaf", type=depth, help="How deep at most; leaf: to the end, however unsure."),
@@ -200,7 +255,7 @@ resize = click.option(
     help="Fit the picture into the input with grey borders, or distort it. [what a checkpoint says, or letterbox]",
 )  # fmt: skip
 max_pixels = click.option(
-    "--max-pixels", metavar="N", type=click.IntRange(1),
+    "--max-pixels", metavar="N", type=Whole(1),
     help="Refuse a picture or video whose header claims more. [50,000,000]",
 )  # fmt: skip
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
@@ -209,12 +264,33 @@ as_json = click.option("--json", "as_json", is_flag=True, help="JSON on standard
 # --- from options to objects ------------------------------------------------------------------------------------------
 
 
-def open_detector(*, model: Path | None, cache: Path | None, no_cache: bool, **chosen: Any) -> Detector:
+def open_detector(*, model: Path | None, cache: Path | None, no_cache: bool, batch: int, **chosen: Any) -> Detector:
     """The detector that these options describe. Raises Yolov2Error."""
     from yolov2.detect.detector import Detector
 
     with refusals():
-        return Detector.open(model, cache=None if no_cache else cache or default_cache(), **given(chosen))
+        tell_memory(model, cache=not no_cache, batch=batch, **chosen)
+        return Detector.open(model, cache=cache_folder(cache, no_cache=no_cache), **given(chosen))
+
+
+def tell_memory(
+    model: Path | None, *, cache: bool, batch: int, size: tuple[int, int] | None, backend: str, **chosen: Any
+) -> None:
+    """With -v, say before a model is loaded how much memory it will take. Raises Yolov2Error."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    from yolov2.backends.memory import memory_of
+    from yolov2.detect.models import find_model, load_network
+
+    files = {name: chosen[name] for name in ("weights", "names", "data", "tree", "map")}
+    network = load_network(find_model(model, **files))
+    network = network.at_size(*size) if size else network
+    log.info("memory: %s", memory_of(network, backend, cache=cache, batch=batch).words)
+
+
+def cache_folder(cache: Path | None, *, no_cache: bool) -> Path | None:
+    """Where prepared networks are kept, by --cache and --no-cache; None: nowhere."""
+    return None if no_cache else cache or default_cache()
 
 
 def default_cache() -> Path:
@@ -235,4 +311,30 @@ def refusals() -> Generator[None]:
     try:
         yield
     except ValueError as wrong:
-        raise Yolov2Error(str(wrong)) from wrong
+        raise Yolov2Error(OPTION.sub(_option, str(wrong), count=1)) from wrong
+
+
+OPTION = re.compile(
+    r"^(conf|iou|nms|max_det|classes|resize|size|tree_threshold|depth|max_pixels|preprocess|thresholds): "
+)
+
+
+def _option(named: re.Match[str]) -> str:
+    """`max_det: ` -> `--max-det: `: a setting as the command line spells it."""
+    name = "conf" if named[1] == "thresholds" else named[1]  # as a checkpoint calls them
+    return f"--{name.replace('_', '-')}: "
+
+
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Whether an option was typed, rather than left at its default."""
+    return ctx.get_parameter_source(name) not in (None, click.core.ParameterSource.DEFAULT)
+
+
+def tell_useless(ctx: click.Context, detector: Detector) -> None:
+    """Warn of options that were given and have no effect on this model."""
+    if detector.tree is not None and detector.map is None:
+        return
+    why = "the model has no tree" if detector.tree is None else "with --map no tree is walked down"
+    for name in ("tree_threshold", "depth"):
+        if is_given(ctx, name):
+            log.warning("--%s has no effect: %s", name.replace("_", "-"), why)

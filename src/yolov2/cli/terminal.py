@@ -6,13 +6,14 @@ import logging
 import os
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from yolov2.errors import Yolov2Warning
+from yolov2.errors import Yolov2Warning, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -44,6 +45,12 @@ class Messages(logging.Handler):
         """A line on standard error, unless -q asked for silence."""
         if self.verbosity >= 0:
             self.say(text)
+
+    def refuse(self, refusal: Exception) -> None:
+        """What ended the run, in one line; with --debug its traceback before it."""
+        if self.debug:
+            traceback.print_exception(refusal)
+        self.say(f"{paint('yolov2', RED)}: {one_line(refusal)}")
 
     def adjust(self) -> None:
         """Bring the log to the present verbosity."""
@@ -83,10 +90,16 @@ class Meter:
     """
 
     def __init__(
-        self, total: int | None, unit: str, *, shown: bool = True, clock: Callable[[], float] = time.monotonic
+        self,
+        total: int | None,
+        unit: str,
+        units: str,
+        *,
+        shown: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.done = 0
-        self._total, self._unit, self._shown, self._clock = total, unit, shown, clock
+        self._total, self._unit, self._units, self._shown, self._clock = total, unit, units, shown, clock
         self._start = self._told = clock()
         self._bar: Progress | None = None
         self._task: Any = None
@@ -99,7 +112,8 @@ class Meter:
         self._start = self._told = self._clock()
         if self._shown and sys.stderr.isatty():
             self._bar = _live_bar(has_end=self._total is not None)
-            self._task = self._bar.add_task("", total=self._total, unit=self._unit)
+            unit = self._unit if self._total == 1 else self._units
+            self._task = self._bar.add_task("", total=self._total, unit=unit)
             self._bar.start()
         return self
 
@@ -113,7 +127,8 @@ class Meter:
         """One more is done."""
         self.done += 1
         if self._bar is not None:
-            self._bar.advance(self._task)
+            known = self.done if self._total is None else self._total
+            self._bar.update(self._task, advance=1, unit=self._unit if known == 1 else self._units)
         elif self._shown and self._clock() - self._told >= LINE_EVERY_S:
             self._told = self._clock()
             print(self.line(), file=sys.stderr, flush=True)
@@ -121,10 +136,11 @@ class Meter:
     def line(self) -> str:
         """How far the run is, in words."""
         rate = self.done / max(self.elapsed_s, 1e-9)
-        if self._total is None:
-            return f"{self.done:,} {self._unit}, {rate:.3g} per second"
+        if self._total is None or self.done > self._total:  # what was promised can be wrong
+            return f"{counted(self.done, self._unit, self._units)}, {rate:.3g} per second"
         left = (self._total - self.done) / max(rate, 1e-9)
-        return f"{self.done:,} of {self._total:,} {self._unit}, {rate:.3g} per second, {duration(left)} left"
+        of = counted(self._total, self._unit, self._units)
+        return f"{self.done:,} of {of}, {rate:.3g} per second, {duration(left)} left"
 
 
 def _live_bar(*, has_end: bool) -> Progress:
@@ -161,11 +177,13 @@ def paint(text: str, *codes: str, stream: TextIO | None = None) -> str:
     return text if plain or not codes else f"\033[{';'.join(codes)}m{text}\033[0m"
 
 
-def printable(text: str) -> str:
-    """The text in one line that a terminal shows as it is: control characters and stray bytes as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+def one_line(refusal: Exception) -> str:
+    """What an error says to a person."""
+    if isinstance(refusal, MemoryError):
+        return "memory: found too little, expected room for this model and batch; try a smaller --batch or --size"
+    if isinstance(refusal, OSError) and refusal.strerror:
+        return printable(f"{refusal.filename or 'standard output'}: {refusal.strerror}")
+    return printable(refusal)
 
 
 def columns(rows: Sequence[Sequence[str]], *, align: str, gap: str = "  ") -> list[str]:

@@ -105,7 +105,7 @@ def add_option(section: Section, line: str, number: int, *, expected: str, refus
     key, equals, value = (part.strip() for part in line.partition("="))
     key = _squeeze(key)
     if not equals or not key:
-        raise refusal.at(where, found=shown(line), expected=expected, repair="correct or remove the line")
+        raise refusal.at(where, found=f'"{shown(line)}"', expected=expected, repair="correct or remove the line")
     first = section.options.get(key)
     if not value:
         warnings.warn(f"{where}: {shown(key)} has no value and is passed over", Yolov2Warning, stacklevel=3)
@@ -131,7 +131,7 @@ def parse_sections(text: str, path: Path) -> list[Section]:
             add_option(sections[-1], line, number, expected="[section] or key=value", refusal=CfgError)
         else:
             raise CfgError.at(
-                where, found=shown(line), expected="[net] before any option", repair="begin the file with [net]"
+                where, found=f'"{shown(line)}"', expected="[net] before any option", repair="begin the file with [net]"
             )
     return sections
 
@@ -146,7 +146,9 @@ def shown(text: str) -> str:
 
 def _section_name(line: str, where: str) -> str:
     if not line.endswith("]"):
-        raise CfgError.at(where, found=shown(line), expected="a section such as [net]", repair="close the bracket")
+        raise CfgError.at(
+            where, found=f'"{shown(line)}"', expected="a section such as [net]", repair="close the bracket"
+        )
     return _squeeze(line[1:-1])
 
 

@@ -47,6 +47,10 @@ class Weights:
     seen: int = 0  # pictures trained on so far
     version: Version = DARKNET_VERSION  # of the file they came from
 
+    def __repr__(self) -> str:
+        numbers = sum(array.size for layer in self.layers for array in layer.values())
+        return f"Weights({len(self.layers)} layers, {numbers:,} numbers, {self.seen:,} pictures seen)"
+
     @classmethod
     def read(cls, path: str | Path, network: Network) -> Weights:
         """The weights of a file that fits the network exactly. Raises WeightsError."""
@@ -75,7 +79,7 @@ def read_weights(
     path = Path(path)
     _check_range(network, start, cutoff)
     if base is not None:
-        _check_fits(base, network)
+        check_arrays(base, network)
     try:
         with _open(path) as file:
             length = os.fstat(file.fileno()).st_size
@@ -108,7 +112,7 @@ def write_weights(
     Source: Darknet `save_weights_upto`, which forgets about `flipped`: what it writes is not what it reads.
     """
     _check_range(network, 0, cutoff)
-    _check_fits(weights, network)
+    check_arrays(weights, network)
     version = weights.version if version is None else version
     header = format_header(Header(version, weights.seen))
     with write_whole(path) as file:
@@ -261,8 +265,8 @@ def _check_range(network: Network, start: int, cutoff: int | None) -> None:
         raise ValueError(f"start={start}, cutoff={cutoff}: expected 0 <= start <= cutoff <= {layers} layers")
 
 
-def _check_fits(weights: Weights, network: Network) -> None:
-    """Raise ValueError if these are not the arrays of this network."""
+def check_arrays(weights: Weights, network: Network) -> None:
+    """Raise ValueError unless these are the arrays of this network."""
     if len(weights.layers) != len(network.layers):
         raise ValueError(f"weights: found {len(weights.layers)} layers, expected {len(network.layers)}")
     for index, parameter in network.parameters():

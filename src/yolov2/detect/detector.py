@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -18,7 +19,7 @@ from yolov2.darknet.weights import Weights
 from yolov2.detect.fitting import check_map, check_tree, sized
 from yolov2.detect.models import find_model, load_model
 from yolov2.detect.pipeline import stream
-from yolov2.detect.settings import Settings, SettingsOptions
+from yolov2.detect.settings import Settings, SettingsOptions, check_options
 from yolov2.detect.sources import as_frame
 from yolov2.errors import ModelError
 from yolov2.hierarchy.wordtree import WordTree, paths_of
@@ -67,6 +68,7 @@ class Detector:
         cache: Path | None = None,
         **settings: Unpack[SettingsOptions],
     ) -> None:
+        check_options(settings, known=inspect.signature(Detector).parameters)
         self.settings = Settings(**settings)
         self.network = sized(network, self.settings.size)
         self.region = _region_of(network, tree)
@@ -74,6 +76,7 @@ class Detector:
         self.tree, self.map = tree, map
         self.names = tuple(names)
         self._thresholds = self.settings.thresholds(self.names, self.num_classes)
+        self._is_closed = False
         self.backend = open_backend(
             backend, self.network, weights, device=device, precision=precision, threads=threads, cache=cache
         )
@@ -104,6 +107,7 @@ class Detector:
         partial: the weights are those of the layers before this one alone, as training starts from; see `load_model`.
         Raises Yolov2Error, one line, for files that are missing or do not fit each other.
         """
+        check_options(settings, known=inspect.signature(cls.open).parameters)
         files = find_model(model, weights=weights, names=names, data=data, tree=tree, map=map)
         loaded = load_model(files, arithmetic=arithmetic, partial=partial)
         return cls(
@@ -184,6 +188,8 @@ class Detector:
 
     def raw(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """The raw head of a batch (B, 3, H, W) in 0..1: (B, A * (coords + 1 + C), H / stride, W / stride)."""
+        if self._is_closed:
+            raise ValueError("this detector is closed")
         return self.backend(images)
 
     def decode(
@@ -204,6 +210,7 @@ class Detector:
 
     def close(self) -> None:
         """Give back what the backend holds."""
+        self._is_closed = True
         self.backend.close()
 
     def __enter__(self) -> Self:

@@ -48,7 +48,11 @@ class ModelFiles:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Where the files are looked for that a network names."""
-        return (Path(),) if self.cfg is None else (self.cfg.parent, self.cfg.parent.parent, Path())
+        if self.cfg is None:
+            return (Path(),)
+        beside = self.cfg.parent
+        above = Path("..") if beside == Path() else beside.parent  # the parent of "." is "." again
+        return tuple(dict.fromkeys((beside, above, Path())))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -123,6 +127,10 @@ def load_model(files: ModelFiles, *, arithmetic: Arithmetic | None = None, parti
     network = replace(load_network(files), arithmetic=arithmetic or "gpu")
     if files.weights is None:
         raise ModelError.at(files.where, found="no weights", expected="its weights", repair="give --weights FILE")
+    if partial is not None and not 1 <= partial <= len(network.layers):
+        expected = f"a number from 1 to {len(network.layers)}, as many layers as it has"
+        repair = "give as many as the name of the weights says"
+        raise ModelError.at(files.where, found=f"--partial {partial}", expected=expected, repair=repair)
     tree = load_tree(files, network)
     chosen = load_map(files, tree)
     names = load_names(files, network, tree=tree, chosen=chosen)
@@ -162,7 +170,7 @@ def load_names(
 
     Without these the ids of the tree's nodes, or () with a warning. `chosen` are the nodes of a map.
     """
-    of_network = network.head.classes if isinstance(network.head, Region) else network.raw_shape.channels
+    of_network = network.num_classes
     classes = of_network if chosen is None else len(chosen)
     if files.names is not None:
         return read_names(files.names, classes)
@@ -254,7 +262,7 @@ def _find_cfg(model: Path) -> Path:
         str(model),
         found=found,
         expected="a .cfg, a .weights, a .safetensors, a folder of these, or a name of `yolov2 models list`",
-        repair="check -m MODEL",
+        repair="check the path or the name",
     )
 
 
@@ -283,7 +291,7 @@ def _cfg_beside(weights: Path) -> Path:
         str(weights),
         found=f"no {candidates[0].name} beside it",
         expected="its .cfg",
-        repair="give -m FILE.cfg --weights FILE.weights",
+        repair="name the .cfg, and give --weights FILE",
     )
 
 

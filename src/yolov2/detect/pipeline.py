@@ -136,7 +136,9 @@ class Reader:
     def _walk(self) -> None:
         try:
             for source in self._sources:
-                if source.kind == "picture":
+                if source.error:
+                    self._put(_done(Failure(str(source.path), source.error)))
+                elif source.kind == "picture":
                     self._put(self._pool.submit(self._read, source.path))
                 else:
                     self._walk_video(source.path)

@@ -1,7 +1,8 @@
 """What a detection may be asked for: thresholds, suppression, size and resize rule, as one checked record."""
 
+import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
 
@@ -81,22 +82,33 @@ class Settings:
         default = DEFAULT_CONF if isinstance(self.conf, Mapping) else self.conf
         wanted = np.full(num_classes, default if self.classes is None else math.inf, np.float32)
         for name in self.classes or ():
-            wanted[_ids(name, labels, num_classes)] = default
+            wanted[_ids(name, labels, num_classes, option="classes")] = default
         for name, value in by_class.items():
-            ids = _ids(name, labels, num_classes)
+            ids = _ids(name, labels, num_classes, option="conf")
             wanted[ids] = np.where(np.isinf(wanted[ids]), wanted[ids], np.float32(value))
         return wanted
 
 
-def _ids(name: str, labels: Sequence[str], num_classes: int) -> list[int]:
+def check_options(names: Iterable[str], *, known: Iterable[str]) -> None:
+    """Raises TypeError for a keyword that no model takes, with the closest that one does."""
+    known = {*known, *SettingsOptions.__annotations__} - {"settings"}  # which catches all of these
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            instead = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
+            raise TypeError(f"found the option {name!r}, which there is not; {instead}")
+
+
+def _ids(name: str, labels: Sequence[str], num_classes: int, *, option: str) -> list[int]:
     """Every class of that name: names may come twice. A number names a class, too, unless a class is called so."""
     ids = [index for index, label in enumerate(labels) if label == name]
     if not ids and name.isdecimal() and int(name) < num_classes:
         ids = [int(name)]
     if not ids:
-        raise ValueError(
-            f"classes: found {name!r}, expected a class of the model: {_few(labels) or f'0 to {num_classes - 1}'}"
-        )
+        near = difflib.get_close_matches(name, labels, n=1)
+        repair = f"; did you mean {near[0]!r}?" if near else ""
+        known = _few(labels) or f"0 to {num_classes - 1}"
+        raise ValueError(f"{option}: found {name!r}, expected a class of the model: {known}{repair}")
     return ids
 
 

@@ -12,14 +12,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from yolov2.detect.sources import Source
+from yolov2.detect.sources import RESULTS, Source
 from yolov2.errors import OutputError, Yolov2Warning
 from yolov2.files import REFUSALS, write_whole
 from yolov2.pictures.draw import draw_detections
@@ -29,7 +30,8 @@ from yolov2.records import Classification, Detections, Failure
 
 Result = Detections | Failure
 
-JSONL, CSV = "detections.jsonl", "detections.csv"
+NOWHERE: Mapping[str, Path] = MappingProxyType({})  # the targets of a run that writes no annotated files
+JSONL, CSV = RESULTS, "detections.csv"
 CSV_HEADING = "source,frame,label,class_id,score,objectness,x1,y1,x2,y2\n"
 DRAWING_THREADS = 2
 WAITING = 8  # pictures drawn or waiting for it at a time; a full-size photograph takes tens of megabytes
@@ -204,17 +206,28 @@ def open_writers(
     Raises OutputError if the folder can't be written into, if results are there already and `force` is not given, and
     in any case if a source itself would be overwritten.
     """
-    targets = {source: folder / name for source, name in output_names(sources).items()} if annotated else {}
+    targets = target_paths(folder, sources) if annotated else {}
     tables = [folder / JSONL, *([folder / CSV] if as_csv else [])]
     _refuse_inputs(targets.values(), sources)
     if not force:
         _refuse_existing([*tables, *targets.values()])
     make_folder(folder)
     writers: list[Writer] = [AnnotatedPictures(targets), AnnotatedVideos(targets)] if annotated else []
-    writers.append(TextFile(tables[0], json_line))  # after the pictures: it says that the run went well
-    if as_csv:
-        writers.append(TextFile(tables[1], csv_rows, heading=CSV_HEADING))
+    try:
+        writers.append(
+            TextFile(tables[0], partial(json_line, targets=targets))
+        )  # after the pictures: it says that the run went well
+        if as_csv:
+            writers.append(TextFile(tables[1], csv_rows, heading=CSV_HEADING))
+    except BaseException:
+        Writers(*writers).abort()
+        raise
     return Writers(*writers)
+
+
+def target_paths(folder: Path, sources: Sequence[Source]) -> dict[str, Path]:
+    """By source: the annotated file that goes into `folder`."""
+    return {source: folder / name for source, name in output_names(sources).items()}
 
 
 def output_names(sources: Sequence[Source]) -> dict[str, Path]:
@@ -225,8 +238,8 @@ def output_names(sources: Sequence[Source]) -> dict[str, Path]:
     names: dict[str, Path] = {}
     taken: set[str] = set()
     for source in sources:
-        if str(source.path) in names:
-            continue  # named twice, written once
+        if source.error or str(source.path) in names:
+            continue  # nothing to read; named twice, written once
         wanted = source.relative.with_suffix(_ending(source))
         name, count = wanted, 1
         while str(name).casefold() in taken:  # casefold: file systems of other platforms take A.jpg for a.jpg
@@ -249,11 +262,15 @@ def without_outputs(sources: Sequence[Source], folder: Path) -> list[Source]:
     return [source for source in sources if not is_output(source)]
 
 
-def json_line(result: Result | Classification) -> str:
-    """A result as one line of JSON, pure ASCII."""
+def json_line(result: Result | Classification, *, targets: Mapping[str, Path] = NOWHERE) -> str:
+    """A result as one line of JSON, pure ASCII. That of Detections ends with the annotated file of its source."""
     if isinstance(result, Failure):
         return json.dumps({"source": result.source, "error": result.error}) + "\n"
-    return json.dumps(result.to_dict()) + "\n"
+    fields = result.to_dict()
+    if isinstance(result, Detections):
+        target = targets.get(result.source)
+        fields["output"] = None if target is None else str(target)
+    return json.dumps(fields) + "\n"
 
 
 def csv_rows(result: Result) -> str:

@@ -134,7 +134,8 @@ class There:
 def _check_detector(model: Mapping[str, Any]) -> None:
     """Raises ModelError for a classifier, before its weights are read."""
     named = ("model", "weights", "names", "data", "tree", "map")
-    files = find_model(**{key: model.get(key) for key in named})
+    chosen: dict[str, Any] = {key: model.get(key) for key in named}
+    files = find_model(**chosen)
     if load_network(files).region is None:
         found, expected = "no [region] at its end", "a detector"
         raise ModelError.at(files.where, found=found, expected=expected, repair="bench measures detectors")
@@ -244,7 +245,7 @@ def row_of(label: Label, stage: str, times: Sequence[float]) -> Row:
 
 
 def readable(pictures: Sequence[Path], *, on_failure: Callable[[Failure], None]) -> tuple[Path, ...]:
-    """The pictures that can be read, each tried once; the others go to `on_failure`. Raises PictureError if none can."""
+    """The pictures that can be read; the others go to `on_failure`. Raises PictureError if none can."""
     found: list[Path] = []
     for path in pictures:
         try:

@@ -79,7 +79,11 @@ def _read(
     named: Sequence[str | Path], given: Settings, on_failure: Callable[[Failure], None]
 ) -> tuple[list[Path], list[Frame]]:
     """The first pictures that can be read. Raises PictureError if none can."""
-    paths = [source.path for source in expand_sources(named)]
+    sources = expand_sources(named)
+    for source in sources:
+        if source.error:
+            on_failure(Failure(str(source.path), source.error))
+    paths = [source.path for source in sources if not source.error]
     if len(paths) > MOST_PICTURES:
         text = f"takes the first {MOST_PICTURES} of {len(paths):,} pictures; name others to compare those"
         warnings.warn(f"compare: {text}", Yolov2Warning, stacklevel=3)

@@ -8,7 +8,7 @@ from typing import Any
 
 from yolov2 import __version__
 
-PACKAGES = ("numpy", "onnxruntime", "onnx", "opencv-python-headless", "pillow", "av", "torch", "openvino")
+PACKAGES = ("numpy", "onnxruntime", "onnx", "opencv-python-headless", "pillow", "av", "torch")
 # What decides which kernels a runtime takes, as /proc/cpuinfo spells it
 FLAGS = (
     "avx2",

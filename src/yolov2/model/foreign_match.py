@@ -143,7 +143,8 @@ def _take(units: list[Unit], network: Network, index: int, where: str, *, taken:
         if unit.weight.shape == shape and bool(unit.norm) == layer.batch_normalize:
             return units.pop(place), ["out of order"] if place else []
     norm = " with batch norm" if layer.batch_normalize else " without batch norm"
-    found = f"{units[0] if units else f'no more than {taken} convolutions'} for layer {index} [{section_name(layer)}]"
+    none_left = "no convolution" if taken == 0 else f"no more than {taken} convolution{'s' if taken > 1 else ''}"
+    found = f"{units[0] if units else none_left} for layer {index} [{section_name(layer)}]"
     raise ForeignError.at(where, found=found, expected=f"{' x '.join(map(str, shape))}{norm}", repair=OTHER_CFG)
 
 

@@ -138,6 +138,11 @@ class Network:
         return self.head if isinstance(self.head, Region) else None
 
     @property
+    def num_classes(self) -> int:
+        """How many classes a detector or classifier tells apart; with a tree, its nodes."""
+        return self.head.classes if isinstance(self.head, Region) else self.raw_shape.channels
+
+    @property
     def raw_index(self) -> int:
         """The layer whose output is the raw head, where the executors end; -1 is the input itself.
 

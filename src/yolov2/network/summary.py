@@ -133,7 +133,7 @@ def operations(layer: Layer, given: Shape, output: Shape) -> int:
 
 def _row(network: Network, index: int) -> Row:
     layer, given, output = network.layers[index], network.inputs[index], network.shapes[index]
-    sources = _sources(index, layer)
+    sources = network.sources(index)
     return Row(
         index,
         section_name(layer),
@@ -144,16 +144,6 @@ def _row(network: Network, index: int) -> Row:
         parameters=sum(parameter.size for parameter in parameters(layer, given)),
         operations=operations(layer, given, output),
     )
-
-
-def _sources(index: int, layer: Layer) -> tuple[int, ...]:
-    match layer:
-        case Route(layers=sources):
-            return sources
-        case Shortcut(source=source):
-            return (index - 1, source)
-        case _:
-            return (index - 1,)
 
 
 def _line(row: Row) -> str:

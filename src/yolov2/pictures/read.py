@@ -141,7 +141,7 @@ def _kind_of(mode: int) -> str:
 def _read_header(data: bytes, where: str) -> Header:
     kind = next((kind for at, signature, kind in SIGNATURES if data.startswith(signature, at)), None)
     if kind is None:
-        found = f"a file that starts with {data[:8]!r}" if data else "0 bytes"
+        found = f"a file that starts with {_start(data)}" if data else "0 bytes"
         repair = "save it as one of these" if data else "copy it again"
         raise PictureError.at(where, found=found, expected=FORMATS_IN_WORDS, repair=repair)
     try:
@@ -208,6 +208,13 @@ def _orientation(exif: bytes) -> int:
         if number(entry, 2) == 0x0112:
             return number(entry + 8, 2)
     return 1
+
+
+def _start(data: bytes) -> str:
+    """The first bytes of a file as a person reads them: text in quotes, all else as hexadecimal numbers."""
+    text = data[:8].decode("latin-1")
+    is_text = all(char.isascii() and (char.isprintable() or char in "\r\n\t") for char in text)
+    return f'"{printable(text)}"' if is_text else f"the bytes {data[:8].hex(' ')}"
 
 
 def _first_line(error: Exception) -> str:

@@ -85,6 +85,20 @@ def open_video(path: Path, *, max_pixels: int = MAX_PIXELS) -> VideoReader:
         raise
 
 
+def promised_frames(path: Path) -> int | None:
+    """How many frames the header of a video promises; None where it does not say, or is none. Decodes nothing."""
+    demuxer = DEMUXERS.get(path.suffix.lower())
+    if demuxer is None or not os.path.isfile(path):
+        return None
+    av = _load_av()
+    try:
+        with av.open(str(path.resolve()), format=demuxer, options={"protocol_whitelist": "file"}) as container:
+            stream = next((s for s in container.streams.video if not _is_cover(s)), None)
+            return (stream.frames or None) if stream is not None else None
+    except (av.FFmpegError, OSError):  # reading it will tell
+        return None
+
+
 class VideoReader:
     """Iterates over the frames of one video: upright, in RGB, one pass. A damaged frame is passed over and counted.
 

@@ -16,7 +16,6 @@ from yolov2.darknet.lists import read_names
 from yolov2.darknet.tree import read_tree
 from yolov2.errors import ModelError, NamesError, TreeError
 from yolov2.network import architectures
-from yolov2.network.layers import Region
 from yolov2.network.spec import Network
 
 WEIGHTS_HOST = "https://pjreddie.com/media/files"  # as Darknet's project page published them
@@ -122,7 +121,7 @@ def class_names(entry: ModelEntry, *, cache: Path | None = None) -> tuple[str, .
     Raises NamesError for a bad list.
     """
     path = files(entry, cache=cache).names
-    return entry.names if path is None else read_names(path)[: _classes(entry.build())]
+    return entry.names if path is None else read_names(path)[: entry.build().num_classes]
 
 
 def lengths(network: Network) -> tuple[int, ...]:
@@ -180,7 +179,7 @@ def check_weights(path: Path, network: Network) -> None:
 
 
 def _check(entry: ModelEntry, file: str, path: Path, network: Network) -> None:
-    classes = _classes(network)
+    classes = network.num_classes
     if file == entry.weights_file:
         check_weights(path, network)
     elif file == entry.tree_file:
@@ -188,10 +187,6 @@ def _check(entry: ModelEntry, file: str, path: Path, network: Network) -> None:
     else:
         found = len(read_names(path))
         _check_count(path, min(found, classes), classes, "names", NamesError)  # further ones are another network's
-
-
-def _classes(network: Network) -> int:
-    return network.head.classes if isinstance(network.head, Region) else network.raw_shape.channels
 
 
 def _check_count(path: Path, found: int, expected: int, what: str, refusal: type[NamesError] | type[TreeError]) -> None:

@@ -147,7 +147,7 @@ def _said(wrong: Exception, timeout_s: float) -> str:
         wrong = wrong.reason
     if isinstance(wrong, TimeoutError):
         return f"no answer for {timeout_s:g} s"
-    if isinstance(wrong, ConnectionError | HTTPException):
+    if isinstance(wrong, ConnectionError | HTTPException) and not isinstance(wrong, ConnectionRefusedError):
         return f"the connection cut ({printable(wrong, longest=60) or type(wrong).__name__})"
     said = getattr(wrong, "strerror", None) or str(wrong) or type(wrong).__name__
     return f"no connection ({printable(said, longest=100)})"
