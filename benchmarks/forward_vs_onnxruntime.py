@@ -39,7 +39,8 @@ def run_side(name: str, cfg: Path) -> None:
 
     from yolov2.backends.onnxruntime_backend import import_runtime
     from yolov2.detect.detector import Detector
-    from yolov2.detect.models import find_model, load_model
+    from yolov2.detect.model_files import find_model
+    from yolov2.detect.models import load_model
     from yolov2.graph.build import build_graph
 
     model = load_model(find_model(cfg))

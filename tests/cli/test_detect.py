@@ -20,7 +20,8 @@ from yolov2.detect.sources import Source
 from yolov2.detect.writers import Writers, open_writers
 from yolov2.errors import ModelError, OutputError
 from yolov2.pictures.read import read_picture
-from yolov2.pictures.video import VideoWriter, open_video
+from yolov2.pictures.video import open_video
+from yolov2.pictures.video_writer import VideoWriter
 from yolov2.records import Failure, Frame
 
 TABLE = """\

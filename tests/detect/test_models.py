@@ -11,15 +11,8 @@ from yolov2.checkpoint.header import Preprocessing
 from yolov2.darknet.cfg_format import format_cfg
 from yolov2.darknet.weights import initial_weights, write_weights
 from yolov2.detect.detector import Detector
-from yolov2.detect.models import (
-    NO_BUNDLED_MODEL,
-    ModelFiles,
-    find_model,
-    load_model,
-    load_names,
-    load_network,
-    load_tree,
-)
+from yolov2.detect.model_files import NO_BUNDLED_MODEL, ModelFiles, find_model
+from yolov2.detect.models import load_model, load_names, load_network, load_tree
 from yolov2.errors import CfgError, ModelError, NamesError, WeightsError, Yolov2Warning
 from yolov2.network.layers import Convolutional, Region
 from yolov2.network.shapes import Shape

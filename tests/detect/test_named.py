@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from yolov2.darknet.weights import initial_weights, write_weights
-from yolov2.detect.models import find_model, load_model
+from yolov2.detect.model_files import find_model
+from yolov2.detect.models import load_model
 from yolov2.errors import ModelError, Yolov2Warning
 from yolov2.network import architectures
 from yolov2.zoo.registry import VOC_NAMES, default_cache

@@ -12,7 +12,7 @@ from fakes import FakeDetector
 from yolov2.detect.pipeline import run
 from yolov2.detect.sources import Source
 from yolov2.errors import PictureError
-from yolov2.pictures.video import VideoWriter
+from yolov2.pictures.video_writer import VideoWriter
 from yolov2.records import Detections, Failure, Frame
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fakes import one_box
+from yolov2.detect.outputs import output_names, without_outputs
 from yolov2.detect.sources import Source
 from yolov2.detect.writers import (
     AnnotatedPictures,
@@ -21,13 +22,12 @@ from yolov2.detect.writers import (
     csv_rows,
     json_line,
     open_writers,
-    output_names,
-    without_outputs,
     write_annotated,
 )
 from yolov2.errors import OutputError, Yolov2Warning
 from yolov2.pictures.read import read_picture
-from yolov2.pictures.video import VideoWriter, open_video
+from yolov2.pictures.video import open_video
+from yolov2.pictures.video_writer import VideoWriter
 from yolov2.records import Detections, Failure, Frame
 
 GREY = np.full((48, 64, 3), 90, np.uint8)

@@ -18,7 +18,8 @@ from yolov2.boxes import cxcywh_from_xyxy
 from yolov2.darknet.cfg import parse_cfg
 from yolov2.darknet.weights import Weights, initial_weights
 from yolov2.detect.detector import Detector
-from yolov2.detect.models import Model, ModelFiles
+from yolov2.detect.model_files import ModelFiles
+from yolov2.detect.models import Model
 from yolov2.errors import FormatError, ModelError
 from yolov2.evaluate.compare import compare
 from yolov2.evaluate.comparison import Comparison

@@ -13,7 +13,8 @@ import pytest
 
 from yolov2.errors import OutputError, VideoError, Yolov2Warning
 from yolov2.pictures import video as video_module
-from yolov2.pictures.video import DEMUXERS, VIDEO_SUFFIXES, VideoWriter, open_video
+from yolov2.pictures.video import DEMUXERS, VIDEO_SUFFIXES, open_video
+from yolov2.pictures.video_writer import VideoWriter
 
 CODEC_NOISE = 6  # levels on a flat colour: limited range, chroma at half size, and the encoder's own rounding
 FPS = 25
@@ -439,7 +440,7 @@ def test_a_full_disk_ends_in_a_refusal_and_no_file(tmp_path):
 import pathlib, resource, signal, sys
 import numpy as np
 from yolov2.errors import OutputError
-from yolov2.pictures.video import VideoWriter
+from yolov2.pictures.video_writer import VideoWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 noise = np.random.default_rng(0).integers(0, 256, (40, 120, 160, 3), dtype=np.uint8)

@@ -113,7 +113,8 @@ def _read(source: Path, chosen: dict[str, Any]) -> tuple[Checkpoint, Foreign | N
     from yolov2.checkpoint.file import Checkpoint, read_checkpoint
     from yolov2.checkpoint.header import Preprocessing
     from yolov2.darknet.tree import Tree
-    from yolov2.detect.models import find_model, load_map, load_model, load_names, load_network, load_tree
+    from yolov2.detect.model_files import find_model
+    from yolov2.detect.models import load_map, load_model, load_names, load_network, load_tree
 
     if source.suffix in CHECKPOINT:
         checkpoint = read_checkpoint(source)
@@ -142,7 +143,7 @@ def _read(source: Path, chosen: dict[str, Any]) -> tuple[Checkpoint, Foreign | N
 def _write(target: Path, checkpoint: Checkpoint, *, half: bool, force: bool) -> tuple[list[Path], str]:
     """The files that were written, and the SHA-256 of a checkpoint. Raises OutputError for one that is there."""
     from yolov2.checkpoint.file import darknet_texts, write_checkpoint, write_darknet
-    from yolov2.detect.writers import make_folder
+    from yolov2.detect.outputs import make_folder
 
     make_folder(target.parent)
     if target.suffix in CHECKPOINT:

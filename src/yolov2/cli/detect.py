@@ -72,9 +72,10 @@ def detect(
     if model["faithful"] and options.is_given(ctx, "max_det"):
         raise click.UsageError("--max-det has no effect with --faithful, which keeps every detection.", ctx)
     from yolov2.cli.findings import JsonScreen, Leavable, NoFiles, Table, Tally, follow
+    from yolov2.detect.outputs import target_paths, without_outputs
     from yolov2.detect.pipeline import run
     from yolov2.detect.sources import expand_sources
-    from yolov2.detect.writers import open_writers, target_paths, without_outputs
+    from yolov2.detect.writers import open_writers
 
     messages = options.messages_of(ctx)
     inputs = expand_sources(sources)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from yolov2.backends.memory import Memory
     from yolov2.checkpoint.file import Stored
     from yolov2.darknet.weights import Weights
-    from yolov2.detect.models import ModelFiles
+    from yolov2.detect.model_files import ModelFiles
     from yolov2.hierarchy.wordtree import WordTree
     from yolov2.network.shapes import Shape
     from yolov2.network.summary import Row, Summary
@@ -70,7 +70,7 @@ def info(
         return _show_system(as_json=as_json)
     if model is None and files["weights"] is None:
         raise click.UsageError("Give a MODEL, or --system.", ctx)
-    from yolov2.detect.models import find_model
+    from yolov2.detect.model_files import find_model
 
     found = find_model(model, need_weights=False, **files)
     described = describe(found, size=size, arithmetic=arithmetic)

@@ -280,7 +280,8 @@ def tell_memory(
     if not log.isEnabledFor(logging.INFO):
         return
     from yolov2.backends.memory import memory_of
-    from yolov2.detect.models import find_model, load_network
+    from yolov2.detect.model_files import find_model
+    from yolov2.detect.models import load_network
 
     files = {name: chosen[name] for name in ("weights", "names", "data", "tree", "map")}
     network = load_network(find_model(model, **files))

@@ -16,7 +16,8 @@ from yolov2.darknet.lists import read_names
 from yolov2.darknet.weights import Weights
 from yolov2.detect.classifier_settings import ClassifierOptions, ClassifierSettings, Size
 from yolov2.detect.fitting import check_map, check_tree, sized
-from yolov2.detect.models import find_model, load_model
+from yolov2.detect.model_files import find_model
+from yolov2.detect.models import load_model
 from yolov2.detect.pipeline import stream
 from yolov2.detect.sized_backends import SizedBackends
 from yolov2.detect.sources import as_frame

@@ -17,7 +17,8 @@ from yolov2.backends.base import open_backend
 from yolov2.boxes import xyxy_from_cxcywh
 from yolov2.darknet.weights import Weights
 from yolov2.detect.fitting import check_map, check_tree, sized
-from yolov2.detect.models import find_model, load_model
+from yolov2.detect.model_files import find_model
+from yolov2.detect.models import load_model
 from yolov2.detect.pipeline import stream
 from yolov2.detect.settings import Settings, SettingsOptions, check_options
 from yolov2.detect.sources import as_frame

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from yolov2.detect.detector import Detector
-from yolov2.detect.models import find_model, load_network
+from yolov2.detect.model_files import find_model
+from yolov2.detect.models import load_network
 from yolov2.detect.pipeline import run
 from yolov2.detect.sources import Source
 from yolov2.errors import BackendError, ModelError, PictureError, Yolov2Error

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from yolov2.backends.base import BACKENDS
-from yolov2.detect.models import Model, find_model, load_model
+from yolov2.detect.model_files import find_model
+from yolov2.detect.models import Model, load_model
 from yolov2.detect.settings import Settings
 from yolov2.detect.sources import as_frame, expand_sources
 from yolov2.errors import FormatError, ModelError, PictureError, Yolov2Warning

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import heapq
-import math
 import os
-import secrets
 import warnings
 from collections.abc import Generator, Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from yolov2.errors import OutputError, VideoError, Yolov2Warning, printable
+from yolov2.errors import VideoError, Yolov2Warning, printable
 from yolov2.pictures.read import MAX_PIXELS
 from yolov2.records import Frame
 
@@ -47,7 +41,6 @@ DEMUXERS = {
 VIDEO_SUFFIXES = frozenset(DEMUXERS)
 USUAL_FPS = 25.0  # where a file names no rate
 MAX_FAULTS_IN_A_ROW = 300  # packets: more than the 250 between two key frames of x264, where decoding recovers
-ENCODERS = (("libx264", {"crf": "20", "preset": "veryfast"}), ("mpeg4", {"q": "3"}))
 
 
 def open_video(path: Path, *, max_pixels: int = MAX_PIXELS) -> VideoReader:
@@ -68,13 +61,13 @@ def open_video(path: Path, *, max_pixels: int = MAX_PIXELS) -> VideoReader:
             expected=f"one of {' '.join(sorted(DEMUXERS))}",
             repair="rename the file to the kind that it is, or convert it",
         )
-    av = _load_av()
+    av = load_av()
     try:
         container = av.open(str(path.resolve()), format=demuxer, options={"protocol_whitelist": "file"})
     except (av.FFmpegError, OSError) as error:
         raise VideoError.at(
             where,
-            found=f"a file that does not open as {demuxer} ({_reason(error)})",
+            found=f"a file that does not open as {demuxer} ({reason(error)})",
             expected=f"a whole {path.suffix.lower()} video",
             repair="it is cut short or of another kind; copy it again, or convert it",
         ) from error
@@ -90,7 +83,7 @@ def promised_frames(path: Path) -> int | None:
     demuxer = DEMUXERS.get(path.suffix.lower())
     if demuxer is None or not os.path.isfile(path):
         return None
-    av = _load_av()
+    av = load_av()
     try:
         with av.open(str(path.resolve()), format=demuxer, options={"protocol_whitelist": "file"}) as container:
             stream = next((s for s in container.streams.video if not _is_cover(s)), None)
@@ -161,7 +154,7 @@ class VideoReader:
         yield from self._frames
 
     def _decode(self) -> Generator[Frame, None, None]:
-        av = _load_av()
+        av = load_av()
         try:
             for packet in self._container.demux(self._stream):
                 if packet.size:
@@ -177,7 +170,7 @@ class VideoReader:
                     elif frame.pts not in self._lost:  # after damage, some come when their time is over
                         yield self._finish(frame)
         except av.FFmpegError as error:
-            raise self._broken_off(_reason(error)) from error
+            raise self._broken_off(reason(error)) from error
         self._pass_over(self._pending)
         self._warn_at_the_end()
 
@@ -249,125 +242,16 @@ class VideoReader:
             warnings.warn(message, Yolov2Warning, stacklevel=2)
 
 
-class VideoWriter:
-    """Writes pictures into an MP4 file that appears under its name only when it is closed whole.
-
-    As a context manager it closes at the end, and leaves nothing behind after an exception. Raises OutputError.
-    """
-
-    def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
-        """`size` is (height, width) of every frame; a picture of another size is fitted into it."""
-        if not (math.isfinite(fps) and fps > 0 and min(size) >= 1):
-            raise ValueError(f"VideoWriter: found {fps} frames/s of {size}, expected a positive rate and size")
-        self._path, self._size = path, size
-        self._count = 0
-        self._is_over = False  # closed or given up; PyAV crashes when it is asked for more
-        self._errors: tuple[type[Exception], ...] = (_load_av().FFmpegError, OSError)
-        try:
-            # In the same folder, since a rename must not cross file systems; short, since names end at 255 bytes.
-            self._temporary = path.with_name(f".video-{secrets.token_hex(8)}.part")
-            os.close(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))  # as the umask allows
-        except OSError as error:
-            raise self._refusal(error) from error
-        try:
-            self._container, self._stream = self._open_output(Fraction(fps).limit_denominator(1001))
-        except self._errors as error:
-            self._temporary.unlink(missing_ok=True)
-            raise self._refusal(error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
-
-    def write(self, pixels: NDArray[np.uint8]) -> None:
-        """Adds one picture, (H, W, 3) RGB. Raises ValueError once the file is closed or given up."""
-        if self._is_over:
-            raise ValueError(f"VideoWriter: found a picture for {self._path}, which is closed")
-        frame = _load_av().VideoFrame.from_ndarray(_fitted(pixels, self._size), format="rgb24")
-        frame.pts = self._count
-        try:
-            self._container.mux(self._stream.encode(frame))
-        except self._errors as error:
-            self.abort()
-            raise self._refusal(error) from error
-        self._count += 1
-
-    def close(self) -> None:
-        """Finishes the file and gives it its name; without a picture there is no file. Once is enough."""
-        if self._is_over:
-            return
-        if self._count == 0:
-            self.abort()
-            return
-        try:
-            self._container.mux(self._stream.encode(None))
-            self._container.close()
-            with open(self._temporary, "rb+") as written:
-                os.fsync(written.fileno())
-            os.replace(self._temporary, self._path)
-        except self._errors as error:
-            self.abort()
-            raise self._refusal(error) from error
-        self._is_over = True
-
-    def abort(self) -> None:
-        """Leaves nothing behind."""
-        if self._is_over:
-            return
-        self._is_over = True
-        with contextlib.suppress(*self._errors):  # the file is given up, whatever its last bytes would have been
-            self._container.close()
-        self._temporary.unlink(missing_ok=True)
-
-    def _open_output(self, rate: Fraction) -> tuple[Any, Any]:  # PyAV's container and stream
-        av = _load_av()
-        container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
-        name, options = next((n, o) for n, o in ENCODERS if n in av.codecs_available)
-        stream: Any = container.add_stream(name, rate=rate, options=options)
-        height, width = self._size
-        stream.height, stream.width = height + height % 2, width + width % 2  # yuv420p halves both
-        stream.pix_fmt = "yuv420p"
-        return container, stream
-
-    def _refusal(self, error: Exception) -> OutputError:
-        return OutputError.at(
-            printable(self._path),
-            found=f"a video that can't be written ({_reason(error)})",
-            expected="a place with room for it",
-            repair="check the folder, its permissions and the space left",
-        )
-
-
-def _fitted(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The picture at the video's size, black beside it if the proportions differ; an odd side gets its edge twice."""
-    height, width = size
-    if pixels.shape[:2] != size:
-        scale = min(height / pixels.shape[0], width / pixels.shape[1])
-        h, w = max(1, round(pixels.shape[0] * scale)), max(1, round(pixels.shape[1] * scale))
-        top, left = (height - h) // 2, (width - w) // 2
-        canvas = np.zeros((height, width, 3), np.uint8)
-        canvas[top : top + h, left : left + w] = cv2.resize(pixels, (w, h), interpolation=cv2.INTER_AREA)
-        pixels = canvas
-    if height % 2 or width % 2:
-        pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return np.ascontiguousarray(pixels)
-
-
 def _is_cover(stream: av.video.stream.VideoStream) -> bool:
     """Whether this is the cover of a record, which counts as a video track of one frame."""
-    return bool(stream.disposition & _load_av().stream.Disposition.attached_pic)
+    return bool(stream.disposition & load_av().stream.Disposition.attached_pic)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _load_av() -> Any:
+def load_av() -> Any:
     import av
 
     return av
