@@ -141,7 +141,11 @@ class Detections:
         for row, (class_id, score, objectness, box) in enumerate(zip(*columns, strict=True)):
             label = self.label(class_id)
             found = {"label": label, "class_id": class_id, "score": score, "objectness": objectness, "box": box}
-            yield found | {"path": [list(step) for step in self.paths[row]]} if self.paths else found
+            yield (
+                found | {"path": [[name, float(str(np.float32(p)))] for name, p in self.paths[row]]}
+                if self.paths
+                else found
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of one picture: source, frame, width, height, detections."""

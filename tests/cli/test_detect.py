@@ -22,7 +22,7 @@ from yolov2.errors import ModelError, OutputError
 from yolov2.pictures.read import read_picture
 from yolov2.pictures.video import open_video
 from yolov2.pictures.video_writer import VideoWriter
-from yolov2.records import Failure, Frame
+from yolov2.records import Detections, Failure, Frame
 
 TABLE = """\
                 score       x1     y1     x2     y2
@@ -519,3 +519,18 @@ def test_v_says_before_loading_what_memory_it_takes(yolov2, here, words, said):
     err = yolov2("detect", "grey.png", "-m", "small.cfg", "-v", *words).err
     assert err.startswith(f"info: memory: {said}\nyolov2: small.weights: ")
     assert "memory" not in yolov2("detect", "grey.png", "-m", "small.cfg", *words).err
+
+
+def test_the_table_shows_the_path_of_a_tree_models_answer(capsys):
+    found = Detections(
+        np.array([[1, 2, 30, 40]], np.float32),
+        np.array([0.36], np.float32),
+        np.array([1]),
+        np.array([0.5], np.float32),
+        (48, 80),
+        ("animal", "dog"),
+        paths=((("animal", 0.9), ("dog", 0.72)),),
+        source="a.png",
+    )
+    Table(["animal", "dog"]).show(found)
+    assert capsys.readouterr().out.splitlines()[-1].split("   ", 1)[1].endswith("40   animal 0.90 > dog 0.72")

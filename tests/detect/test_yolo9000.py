@@ -138,6 +138,7 @@ def test_a_path_travels_with_its_row_and_into_json(dog):
     assert found[:1].paths == found.paths
     (row,) = found.to_dict()["detections"]
     assert [name for name, _ in row["path"]] == ["animal", "dog"]
+    assert all(len(str(probability)) <= 11 for _, probability in row["path"])  # as few digits as a float32 needs
     json.dumps(row)
 
 

@@ -187,7 +187,8 @@ class Table:
         lines.append(_title(found.source, found.size))
         for row in found.rows():
             label, box = printable(row["label"]), "".join(f"{round(side):7}" for side in row["box"])
-            lines.append(f"  {label:{self._width}}   {row['score']:.2f}  {box}")
+            path = " > ".join(f"{printable(name)} {probability:.2f}" for name, probability in row.get("path", ()))
+            lines.append(f"  {label:{self._width}}   {row['score']:.2f}  {box}   {path}".rstrip())
         if not len(found):
             lines.append(paint("  nothing found", DIM, stream=sys.stdout))
         print("\n".join(lines), flush=True)
