@@ -7,7 +7,7 @@ import pytest
 
 from yolov2.backends import base
 from yolov2.cli import options
-from yolov2.cli.options import confidence, depth, size_hw, words
+from yolov2.cli.values import confidence, depth, size_hw, words
 
 
 @pytest.mark.parametrize("text, height, width", [("416", 416, 416), ("608x352", 352, 608), ("608X352", 352, 608)])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yolov2.cli import options
+from yolov2.cli import options, values
 from yolov2.cli.status import DONE, SOME_FAILED
 from yolov2.cli.terminal import BOLD, DIM, RED, Messages, counted, paint
 from yolov2.errors import BackendError, PictureError, printable
@@ -36,11 +36,11 @@ Times are those of one batch. "end to end" is everything overlapped, as detect r
 
 
 @click.command(epilog=EPILOG)
-@click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=options.Place())
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=values.Place())
 @options.model
 @click.option("--compare", is_flag=True, help="Every backend that works here, in alternating rounds.")
 @click.option(
-    "--seconds", metavar="S", type=options.Number(0), default=10.0, show_default=True, help="How long to measure."
+    "--seconds", metavar="S", type=values.Number(0), default=10.0, show_default=True, help="How long to measure."
 )
 @options.as_json
 @options.size

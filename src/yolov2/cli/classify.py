@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from yolov2.cli import options
+from yolov2.cli import options, values
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +47,9 @@ Exit status: 0 done; 1 some inputs failed, each is named; 2 nothing could start;
 
 
 @click.command(epilog=EPILOG)
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=options.Place())
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=values.Place())
 @options.model
-@click.option(
-    "--top", metavar="N", type=options.Whole(1), default=5, show_default=True, help="Show the best N classes."
-)
+@click.option("--top", metavar="N", type=values.Whole(1), default=5, show_default=True, help="Show the best N classes.")
 @click.option(
     "--preprocess", type=click.Choice(PREPROCESSINGS), metavar="NAME",
     help=PREPROCESS,

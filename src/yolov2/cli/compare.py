@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from yolov2.cli import options
+from yolov2.cli import options, values
 from yolov2.cli.status import DONE
 from yolov2.cli.terminal import BOLD, RED, columns, counted, paint
 from yolov2.errors import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from yolov2.evaluate.comparison import Comparison, Stage
     from yolov2.records import Failure
 
@@ -38,7 +39,7 @@ could start; 130 interrupted.
 @click.command(epilog=EPILOG)
 @click.argument("a", metavar="A", type=options.A_FILE)
 @click.argument("b", metavar="B")
-@click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=options.Place())
+@click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True, type=values.Place())
 @options.as_json
 @options.selection
 @options.size

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from yolov2.cli import options
+from yolov2.cli import options, values
 from yolov2.cli.status import DONE
 from yolov2.errors import OutputError, printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from yolov2.checkpoint.file import Checkpoint
     from yolov2.model.foreign import Foreign
 
@@ -46,7 +47,7 @@ Its layers are matched with those of the .cfg by shape and order; the report say
 @click.option(
     "--conf",
     metavar="NUMBER",
-    type=options.confidence,
+    type=values.confidence,
     help="Store a threshold for the score, one or by class as person=0.4,dog=0.2.",
 )
 @click.option(
@@ -64,7 +65,7 @@ Its layers are matched with those of the .cfg by shape and order; the report say
     type=click.Choice(["cfg", "reversed"]),
     help="Order of the maps that a [route] joins in the program of a .pth. [likewise]",
 )
-@click.option("--pixels", type=options.Number(0, min_open=True), help="White at the input of a .pth. [likewise, 1]")
+@click.option("--pixels", type=values.Number(0, min_open=True), help="White at the input of a .pth. [likewise, 1]")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @options.as_json
 @options.messages

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from yolov2.cli import options
+from yolov2.cli import options, values
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FAITHFUL = (
     "What Darknet did, accidents too: every detection is kept (--max-det has no effect), EXIF rotation is ignored, "
@@ -28,9 +30,9 @@ Exit status: 0 done; 1 some inputs failed, each is named; 2 nothing could start;
 
 
 @click.command(epilog=EPILOG)
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=options.Place())
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=values.Place())
 @options.model
-@click.option("-o", "--out", metavar="DIR", type=options.Place(), help="Write results into this folder.")
+@click.option("-o", "--out", metavar="DIR", type=values.Place(), help="Write results into this folder.")
 @options.as_json
 @click.option("--csv", "as_csv", is_flag=True, help="With -o: detections.csv, too.")
 @click.option("--no-pictures", is_flag=True, help="With -o: no annotated pictures and video.")

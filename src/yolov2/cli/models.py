@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from yolov2.cli import options
+from yolov2.cli import options, values
 from yolov2.cli.status import DONE, SOME_FAILED
 from yolov2.cli.terminal import DIM, RED, Messages, Meter, columns, counted, paint
 from yolov2.errors import ModelError, Yolov2Error, printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from yolov2.zoo.registry import ModelEntry
 
 MB = 1_000_000
@@ -32,7 +33,7 @@ Exit status: 0 done; 1 some were not pulled or have a wrong length, each is name
 """
 
 cache = click.option(
-    "--cache", metavar="DIR", type=options.Place(file_okay=False),
+    "--cache", metavar="DIR", type=values.Place(file_okay=False),
     help="The folder of pulled files. [the platform's cache folder]",
 )  # fmt: skip
 

@@ -9,11 +9,7 @@ from yolov2.errors import ModelError
 from yolov2.zoo import registry as zoo
 
 DEFAULT_MODEL = "nano-voc"
-
-
 CHECKPOINT = ".safetensors"
-
-
 NO_BUNDLED_MODEL = (
     f"{DEFAULT_MODEL}: found no bundled model in this version, expected a model file; "
     "run: make demo MODEL=my.cfg, or: yolov2 detect PICTURE -m my.cfg"

@@ -8,17 +8,13 @@ import os
 import secrets
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from yolov2.errors import OutputError, printable
-
-if TYPE_CHECKING:  # loaded on first use: most runs see no video
-    pass
-
 from yolov2.pictures.video import load_av, reason
 
 ENCODERS = (("libx264", {"crf": "20", "preset": "veryfast"}), ("mpeg4", {"q": "3"}))
