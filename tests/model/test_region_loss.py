@@ -1,0 +1,149 @@
+"""The region loss: its cost, its gradient and its averages are those that Darknet wrote down."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from yolov2.darknet.cfg import read_cfg
+from yolov2.darknet.tree import read_map, read_tree
+from yolov2.hierarchy.wordtree import WordTree
+from yolov2.model.region_loss import Head, region_loss
+from yolov2.network.layers import Region
+from yolov2.region.assign import assign
+
+DELTA_NOISE = 5e-6  # of the largest delta, or of 1; MANIFEST.md
+COST_NOISE = 1e-5  # relative
+STATS_NOISE = 2e-6
+
+CASES = [
+    "d01_default_prefill", "d02_default_after", "d03_boundary_12799", "d04_rescore0", "d05_biasmatch0",
+    "d06_defaults_only", "d07_logistic", "d08_logistic_two_in_cell", "d09_softmax_two_in_cell", "d10_background",
+    "d11_background_prefill_norescore", "d12_scales", "d13_zero_truths", "d14_thirty_truths",
+    "d15_border_and_x_equal_1", "d16_stops_at_first_x0", "d17_one_class", "d18_resize", "d19_voc20_batch4", "d20_tree",
+    "d21_tree_prefill", "d22_tree_classonly_and_box", "d23_tree_classonly_second_of_three", "d24_tree_map",
+    "d25_map_no_tree", "d26_perfect_prediction", "d30_9k_boxes", "d31_9k_classonly", "d32_9k_coco_map",
+]  # fmt: skip
+
+
+def head_of(cfg: Path, golden: Path) -> tuple[Region, Head]:
+    layer = read_cfg(cfg).region
+    assert layer is not None
+    tree = None if layer.tree is None else WordTree.read(golden / layer.tree)
+    nodes = None if layer.map is None else read_map(golden / layer.map, nodes=len(tree) if tree else layer.classes)
+    return layer, Head(layer, tree=tree, map=nodes)
+
+
+def raw_of(case: dict[str, Any], layer: Region, stored: Any, recipe: Any, golden: Path) -> Tensor:
+    """The head that Darknet was given, made anew as MANIFEST.md says."""
+    shape = case["batch"], layer.channels, case["grid_h"], case["grid_w"]
+    if "head" in stored:
+        raw = stored["head"]
+    elif layer.tree is not None:
+        parents = read_tree(golden / layer.tree)[1]
+        sizes = layer.num_anchors, layer.classes, case["grid_h"], case["grid_w"]
+        raw = np.stack([recipe.tree_head(*sizes, parents, case["head_seed"] + 50 * b) for b in range(case["batch"])])
+    else:
+        raw = recipe.seeded_input(shape, case["head_seed"], 1.5, signed=True)
+    return torch.tensor(raw).reshape(shape)
+
+
+def deltas_of(raw: Tensor, layer: Region) -> Tensor:
+    """What Darknet calls delta: the gradient on the raw head before its logistic derivatives, sign turned."""
+    assert raw.grad is not None
+    shape = raw.shape[0], layer.num_anchors, layer.entries, *raw.shape[2:]
+    values, deltas = raw.detach().double().view(shape), -raw.grad.double().view(shape).clone()
+    squashed = [0, 1] if layer.background else [0, 1, 4]
+    answers = values[:, :, squashed].sigmoid()
+    deltas[:, :, squashed] /= answers * (1 - answers)
+    return deltas.view(raw.shape)
+
+
+def test_every_recorded_case_is_looked_at(golden):
+    recorded = json.loads((golden / "d_region_train/cases.json").read_text())
+    assert sorted(one["case"] for one in recorded) == sorted(CASES)
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("name", CASES)
+def test_cost_gradient_and_averages_are_darknets(golden, recipe, name):
+    case = next(one for one in json.loads((golden / "d_region_train/cases.json").read_text()) if one["case"] == name)
+    stored = np.load(golden / case["npz"])
+    layer, head = head_of(golden / case["cfg"], golden)
+    raw = raw_of(case, layer, stored, recipe, golden).requires_grad_()
+    loss = region_loss(raw, torch.tensor(stored["truth"]), head, seen=case["seen"], faithful=True)
+    loss.total.backward()
+
+    delta = torch.tensor(stored["delta"]).double()
+    assert float((deltas_of(raw, layer) - delta).abs().max()) <= DELTA_NOISE * max(1, float(delta.abs().max()))
+    assert float(loss.cost) == pytest.approx(float(stored["cost"]), rel=COST_NOISE)
+    ious, probs, objects, recalled, boxes, labels, every = loss.stats.double()
+    places = raw.numel() / layer.entries
+    averages = torch.stack(
+        (ious / boxes, probs / (boxes + labels), objects / boxes, every / places, recalled / boxes, boxes)
+    )
+    np.testing.assert_allclose(averages.numpy(), stored["stats"], atol=STATS_NOISE)
+
+
+def seeded(batch: int = 2) -> tuple[Region, Tensor, Tensor]:
+    layer = Region(anchors=((1, 2), (3, 1), (2, 2)), classes=4, softmax=True, rescore=True, bias_match=True, thresh=0.6)
+    generator = torch.Generator().manual_seed(7)
+    raw = torch.randn((batch, layer.channels, 5, 6), generator=generator)
+    truths = torch.zeros(batch, 8, 5)
+    truths[:, :3] = torch.rand((batch, 3, 5), generator=generator) * torch.tensor((0.8, 0.8, 0.5, 0.5, 3.9)) + 0.05
+    return layer, raw, truths
+
+
+def test_a_step_asks_the_device_for_no_value():
+    layer, raw, truths = seeded()
+    with FakeTensorMode(allow_non_fake_inputs=True) as fake:  # has shapes alone, and fails where a value is wanted
+        given = fake.from_tensor(raw).requires_grad_()
+        loss = region_loss(given, fake.from_tensor(truths), Head(layer), seen=20_000)
+        (gradient,) = torch.autograd.grad(loss.total, given)
+    assert gradient.shape == raw.shape
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")  # which array module it is
+def test_the_loss_compiles_as_one_graph():
+    layer, raw, truths = seeded()
+    head = Head(layer)
+
+    def total(raw: Tensor, truths: Tensor) -> Tensor:
+        return region_loss(raw, truths, head, seen=20_000).total
+
+    compiled = torch.compile(total, fullgraph=True, backend="aot_eager")
+    assert float(compiled(raw, truths)) == pytest.approx(float(total(raw, truths)), rel=COST_NOISE)
+
+
+def test_terms_add_up_over_the_pictures_of_a_batch():
+    layer, raw, truths = seeded(batch=3)
+    together = region_loss(raw, truths, Head(layer), seen=0)
+    alone = [region_loss(raw[k : k + 1], truths[k : k + 1], Head(layer), seen=0) for k in range(3)]
+    for name in ("box", "object", "no_object", "classes", "prior", "cost"):
+        expected = sum(float(getattr(one, name)) for one in alone)
+        assert float(getattr(together, name)) == pytest.approx(expected, rel=COST_NOISE), name
+
+
+def test_a_truth_on_the_right_edge_belongs_to_the_last_cell_of_its_row_and_to_darknets_next_row_if_faithful():
+    layer, _, _ = seeded()
+    truths = torch.tensor([[[1.0, 0.5, 0.2, 0.2, 1]]])
+    assert int(assign(truths, layer, (5, 6)).cells) == 2 * 6 + 5
+    assert int(assign(truths, layer, (5, 6), faithful=True).cells) == 3 * 6
+
+
+@pytest.mark.parametrize(
+    ("layer", "tree", "message"),
+    [
+        (Region(coords=6), None, "region loss: found coords=6, expected 4; masks are not trained"),
+        (Region(tree="a.tree"), None, "region loss: found a tree or none, expected one for a head with tree=, and for no other"),
+    ],
+)  # fmt: skip
+def test_a_head_that_can_not_be_trained_is_refused(layer, tree, message):
+    with pytest.raises(ValueError) as refusal:
+        Head(layer, tree=tree)
+    assert str(refusal.value) == message
