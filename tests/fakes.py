@@ -14,6 +14,7 @@ class FakeDetector:
     """What pipeline.run needs of a Detector. `raw` is called for every batch with its size."""
 
     settings = Settings()
+    channels = 3
 
     def __init__(self, *, on_batch: Callable[[int], None] = lambda size: None) -> None:
         self.on_batch = on_batch

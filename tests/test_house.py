@@ -74,5 +74,6 @@ def test_no_source_file_names_a_machine(pattern):
 
 def test_every_room_says_what_it_knows_and_holds_no_code():
     rooms = sorted((ROOT / "src" / "yolov2").glob("*/__init__.py"))
+    rooms = [path for path in rooms if path.parent.name != "opencv"]  # which hands on the names of another package
     assert len(rooms) >= 11
     assert [str(path) for path in rooms if not re.fullmatch(r'"""[^"]{20,}"""\n', path.read_text())] == []

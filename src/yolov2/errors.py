@@ -40,6 +40,14 @@ class TreeError(FormatError):
     """A .tree or .map file that does not describe a WordTree."""
 
 
+class LabelError(FormatError):
+    """Labels or lists of a data set that can't be read, or that contradict each other."""
+
+
+class RecipeError(FormatError):
+    """A training recipe that can't be read, or asks for what can't be."""
+
+
 class PictureError(FormatError):
     """A picture that can't be read."""
 
@@ -58,6 +66,10 @@ class OutputError(Yolov2Error):
 
 class BackendError(Yolov2Error):
     """A runtime is missing or refuses the model."""
+
+
+class TrainingError(Yolov2Error):
+    """A training that can't start, or can't go on."""
 
 
 class Yolov2Warning(UserWarning):

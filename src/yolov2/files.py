@@ -37,7 +37,7 @@ def write_whole(path: str | Path) -> Generator[BinaryIO]:
         draft = path if is_special else target.with_name(f".{secrets.token_hex(8)}.part")  # renamed within its folder
         file = open(draft, "wb" if is_special else "xb", opener=_readable)  # noqa: SIM115 - closed before the rename
     except OSError as wrong:
-        raise _refused(path, wrong) from None
+        raise refusal(path, wrong) from None
     try:
         yield file
         file.flush()
@@ -52,7 +52,7 @@ def write_whole(path: str | Path) -> Generator[BinaryIO]:
         if not is_special:
             draft.unlink(missing_ok=True)
         if isinstance(wrong, OSError) and wrong.filename in (None, str(draft)):  # another file's error has its own name
-            raise _refused(path, wrong) from None
+            raise refusal(path, wrong) from None
         raise
     if not is_special:
         _sync_folder(target.parent)
@@ -63,7 +63,7 @@ def _readable(path: str, flags: int) -> int:
     return os.open(path, flags, 0o644)
 
 
-def _refused(path: Path, wrong: OSError) -> OutputError:
+def refusal(path: Path, wrong: OSError) -> OutputError:
     said = wrong.strerror or type(wrong).__name__
     found, expected, repair = REFUSALS.get(wrong.errno or 0, (said, "a file to write", "choose another path"))
     return OutputError.at(str(path), found=found, expected=expected, repair=repair)

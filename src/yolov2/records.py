@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,21 +11,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import pandas
     import PIL.Image
+    import supervision
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Frame:
     """One picture as it was read: a file, a frame of a video, or an array handed in."""
 
-    pixels: NDArray[np.uint8]  # (H, W, 3) RGB
+    pixels: NDArray[np.uint8]  # (H, W, C): 3 channels are RGB, 1 is grey, others are what the network was trained on
     source: str = ""  # path, URL or label of where it came from
     index: int | None = None  # frame number in a video, from 0; None for a picture
     time_s: float | None = None  # seconds from the start of the video
+    rate: float | None = None  # frames a second of the video, as they are read
 
     def __post_init__(self) -> None:
-        if self.pixels.dtype != np.uint8 or self.pixels.ndim != 3 or self.pixels.shape[2] != 3:
-            raise ValueError(f"Frame: found {self.pixels.dtype} {self.pixels.shape}, expected uint8 (H, W, 3)")
+        if self.pixels.dtype != np.uint8 or self.pixels.ndim != 3 or not self.pixels.shape[2]:
+            raise ValueError(f"Frame: found {self.pixels.dtype} {self.pixels.shape}, expected uint8 (H, W, channels)")
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) what people see of it: grey three times, or the first three of many channels."""
+        channels = self.pixels.shape[2]
+        return self.pixels[..., :3] if channels >= 3 else np.repeat(self.pixels[..., :1], 3, axis=2)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -124,7 +133,7 @@ class Detections:
 
         if self.frame is None:
             raise ValueError("Detections.draw: these detections came without their picture")
-        return Image.fromarray(draw_detections(self.frame.pixels, self))
+        return Image.fromarray(draw_detections(self.frame.rgb, self))
 
     def _repr_png_(self) -> bytes | None:
         """What a notebook shows."""
@@ -157,6 +166,32 @@ class Detections:
             "height": height,
             "detections": list(self.rows()),
         }
+
+    def to_coco(
+        self, *, image_id: int | str | None = None, category_ids: Sequence[int] | None = None
+    ) -> list[dict[str, Any]]:
+        """COCO results, a mapping a detection; `converters.coco_entries` says which ids it takes by itself."""
+        from yolov2.converters import coco_entries
+
+        return coco_entries(self, image_id=image_id, category_ids=category_ids)
+
+    def to_supervision(self) -> supervision.Detections:
+        """What Supervision's annotators, trackers and zones take. Raises OutputError where it is not installed."""
+        from yolov2.converters import to_supervision
+
+        return to_supervision(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A table with a row a detection. Raises OutputError where pandas is not installed."""
+        from yolov2.converters import to_pandas
+
+        return to_pandas(self)
+
+    def to_arrow(self) -> Any:
+        """The same table as a pyarrow.Table. Raises OutputError where pyarrow is not installed."""
+        from yolov2.converters import to_arrow
+
+        return to_arrow(self)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -1,5 +1,6 @@
 """Boxes on a picture: what is touched, in which colour, and what stays readable."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from strategies import picture_sizes
-from yolov2.pictures.draw import class_colour, draw_detections
+from yolov2.pictures.draw import Lettering, class_colour, draw_detections
 from yolov2.records import Detections
 
 GREY = 77  # no colour of a class, and no ink
@@ -179,3 +180,44 @@ def test_an_endless_box_is_clamped():
     picture = drawn([(0, 0.9, (-huge, -huge, huge, np.inf))])
     assert picture[120, 0].tolist() == [255, 0, 255]
     assert picture[239, 160].tolist() == [255, 0, 255]
+
+
+def test_labels_of_a_narrow_picture_stand_upright():
+    narrow = drawn([(2, 0.5, (4, 100, 26, 400)), (1, 0.4, (10, 410, 20, 420))], (500, 30))
+    turned = drawn([(2, 0.5, (100, 4, 400, 26)), (1, 0.4, (80, 10, 90, 20))], (30, 500))
+    np.testing.assert_array_equal(narrow, np.rot90(turned))
+
+
+def test_labels_of_a_picture_that_is_wide_enough_lie():
+    high = drawn([(2, 0.5, (10, 100, 90, 400))], (500, 100))
+    left, top, right, bottom = extent((high[:100] != GREY).any(axis=-1))
+    assert right - left > 2 * (bottom - top)
+
+
+@pytest.mark.parametrize("size, letters", [((48, 64), 9), ((40, 1352), 8), ((12, 64), 6), ((60, 80), 10)])
+def test_letters_on_small_pictures_are_as_large_as_there_is_room_for(size, letters):
+    height, width = size
+    picture = drawn([(2, 0.5, (width / 4, height - 1, width, height))], size)
+    _, top, _, bottom = extent((picture == class_colour(2, len(NAMES))).all(axis=-1)[: height - 2])
+    assert (
+        letters <= bottom - top <= letters + 4
+    )  # with the pad above and below, where a line of the box does not meet it
+
+
+def test_a_label_that_is_too_long_loses_what_matters_least():
+    lettering = Lettering(cv2.FontFace("sans"), 10, pad=1)
+    texts = ("traffic light 50%, car 40%", "traffic light 50%", "traffic light")
+    widths = [lettering.measure(text)[0] for text in texts]
+    assert [lettering.fitting(texts, width) for width in widths] == list(texts)
+    cut = lettering.fitting(texts, widths[2] - 1)
+    assert cut.startswith("traffic li")
+    assert cut.endswith("…")
+    assert lettering.measure(cut)[0] < widths[2]
+    assert lettering.fitting(texts, 1) == "t…"
+
+
+def test_a_label_that_others_would_hide_is_left_out_and_its_box_is_not():
+    picture = drawn([(0, 0.9, (0, 0, 40, 10)), (2, 0.7, (1, 0, 40, 10))], (10, 40))  # room for one
+    colour = class_colour(2, len(NAMES))
+    assert backgrounds(picture[:9, 2:39], colour) == 0
+    assert backgrounds(picture, colour) > 0

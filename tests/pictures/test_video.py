@@ -1,5 +1,6 @@
 """Video in and out: clips made here, the two real ones, and what is refused or passed over in damaged files."""
 
+import math
 import os
 import stat
 import subprocess
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 
 from yolov2.errors import OutputError, VideoError, Yolov2Warning
-from yolov2.pictures import video as video_module
-from yolov2.pictures.video import DEMUXERS, VIDEO_SUFFIXES, open_video
+from yolov2.pictures import video_reader
+from yolov2.pictures.clip import Clip
+from yolov2.pictures.video import DEMUXERS, VIDEO_SUFFIXES, open_video, promised_frames
 from yolov2.pictures.video_writer import VideoWriter
 
 CODEC_NOISE = 6  # levels on a flat colour: limited range, chroma at half size, and the encoder's own rounding
@@ -65,21 +67,21 @@ def damaged(path, *, cut=None, wreck=()):
     return path
 
 
-@pytest.mark.parametrize(
-    "name, codec, demuxer",
-    [
-        ("a.mp4", "libx264", "mp4"),
-        ("A.MP4", "mpeg4", "mp4"),
-        ("a.mov", "libx264", "mov"),
-        ("a.mkv", "libx264", "matroska"),
-        ("a.webm", "libvpx", "webm"),
-        ("a.avi", "mpeg4", "avi"),
-        ("a.ts", "libx264", "mpegts"),
-        ("a.mpg", "mpeg2video", "mpeg"),
-        ("a.flv", "flv", "flv"),
-        ("a.wmv", "wmv2", "asf"),
-    ],
-)
+KINDS = [
+    ("a.mp4", "libx264", "mp4"),
+    ("A.MP4", "mpeg4", "mp4"),
+    ("a.mov", "libx264", "mov"),
+    ("a.mkv", "libx264", "matroska"),
+    ("a.webm", "libvpx", "webm"),
+    ("a.avi", "mpeg4", "avi"),
+    ("a.ts", "libx264", "mpegts"),
+    ("a.mpg", "mpeg2video", "mpeg"),
+    ("a.flv", "flv", "flv"),
+    ("a.wmv", "wmv2", "asf"),
+]
+
+
+@pytest.mark.parametrize("name, codec, demuxer", KINDS)
 def test_every_kind_of_file_gives_its_frames_in_order(tmp_path, name, codec, demuxer):
     path = write_clip(tmp_path / name, range(20, 220, 20), codec=codec, demuxer=demuxer)
     with open_video(path) as video:
@@ -90,6 +92,94 @@ def test_every_kind_of_file_gives_its_frames_in_order(tmp_path, name, codec, dem
     steps = np.diff(times_of(frames))
     np.testing.assert_allclose(steps, 1 / FPS, atol=TIME_NOISE)
     assert {frame.source for frame in frames} == {str(path)}
+
+
+CLIPS = [
+    Clip(1.0, 2.0),
+    Clip(0.5),
+    Clip(0, 0.36),
+    Clip(0, None, 7),
+    Clip(1.24, 1.92, 3),
+    Clip(2.39),
+    Clip(0.97, 1.0),  # behind the 24th, before the 25th
+]
+
+
+def part(frames, clip):
+    """Slow twin: those of all frames that a clip has, by their times."""
+    last = math.inf if clip.end_s is None else clip.end_s
+    return [frame for frame in frames if clip.start_s - 1e-3 <= frame.time_s < last - 1e-3][:: clip.stride]
+
+
+@pytest.mark.parametrize("name, codec, demuxer", KINDS)
+def test_a_part_is_the_frames_of_the_whole_between_its_ends(tmp_path, name, codec, demuxer):
+    path = write_clip(tmp_path / name, range(10, 250, 4), codec=codec, demuxer=demuxer, g=10)
+    with open_video(path) as video:
+        whole = list(video)
+    assert len(whole) == 60
+    for clip in CLIPS:
+        expected = part(whole, clip)
+        if not expected:
+            assert refusal(path, clip=clip).startswith(f"{name}: found ")
+            continue
+        with open_video(path, clip=clip) as video:
+            frames = list(video)
+        assert [frame.index for frame in frames] == [frame.index for frame in expected], clip
+        assert times_of(frames).tolist() == times_of(expected).tolist()
+        assert {frame.rate for frame in frames} == {FPS / clip.stride}
+        for frame, twin in zip(frames, expected, strict=True):
+            np.testing.assert_array_equal(frame.pixels, twin.pixels)
+
+
+@pytest.mark.parametrize("name, codec, demuxer", [kind for kind in KINDS if kind[0] not in ("a.ts", "a.mpg", "a.wmv")])
+def test_reading_starts_at_the_key_frame_before_the_start(tmp_path, name, codec, demuxer):
+    path = write_clip(tmp_path / name, range(10, 250, 4), codec=codec, demuxer=demuxer, g=10)
+    with open_video(path, clip=Clip(2.0)) as video:
+        assert len(list(video)) == 10
+        assert video._good <= 20  # decoded: of 60 no more than from the key frame before on
+
+
+@pytest.mark.parametrize("name, codec, demuxer", KINDS)
+def test_where_no_key_frame_is_found_before_the_start_all_is_decoded(tmp_path, monkeypatch, name, codec, demuxer):
+    monkeypatch.setattr(video_reader.VideoReader, "_finds_key_frame", lambda self, target: False)
+    path = write_clip(tmp_path / name, range(10, 250, 4), codec=codec, demuxer=demuxer, g=10)
+    with open_video(path, clip=Clip(2.0)) as video:
+        assert [frame.index for frame in video] == list(range(50, 60))
+        assert video._good == 60
+
+
+def test_a_start_behind_the_end_is_refused_with_the_length(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", [40] * 50)
+    assert refusal(path, clip=Clip(3)) == "a.mp4: found a video of 2.00 s, expected frames from 3 s on; start earlier"
+
+
+def test_a_part_of_the_real_clip_is_that_part(shared):
+    path = shared / "data" / "video" / "bottle-detection.mp4"
+    with open_video(path) as video:
+        whole = [(frame.index, frame.time_s, int(frame.pixels[::40, ::40].sum())) for frame in video]
+    with open_video(path, clip=Clip(12, 13, 4)) as video:
+        found = [(frame.index, frame.time_s, int(frame.pixels[::40, ::40].sum())) for frame in video]
+    assert found == [row for row in whole if 12 <= (row[1] or 0) < 13][::4]
+    assert len(found) == 8
+
+
+def test_numbers_stay_right_behind_a_damaged_frame_of_a_part(tmp_path):
+    path = damaged(write_clip(tmp_path / "a.mp4", range(10, 250, 4), g=5), wreck=[42])
+    with open_video(path, clip=Clip(1.6, 1.8)) as video, pytest.warns(Yolov2Warning, match="passed over 1 damaged"):
+        assert [frame.index for frame in video] == [40, 41, 43, 44]
+
+
+def test_a_damaged_frame_gives_its_turn_to_the_next_good_one(tmp_path):
+    path = damaged(write_clip(tmp_path / "a.mp4", range(10, 250, 4), g=1), wreck=[6])
+    with open_video(path, clip=Clip(0, 0.5, 3)) as video, pytest.warns(Yolov2Warning, match="passed over 1 damaged"):
+        assert [frame.index for frame in video] == [0, 3, 7, 10]
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_a_header_promises_as_many_frames_of_a_part_as_there_are(tmp_path, clip):
+    path = write_clip(tmp_path / "a.mp4", range(10, 250, 4))
+    with open_video(path) as video:
+        assert promised_frames(path, clip=clip) == len(part(list(video), clip))
 
 
 def test_the_real_clips_have_all_their_frames(shared):
@@ -191,7 +281,7 @@ def test_h264_keeps_count_over_a_damaged_stretch(shared, tmp_path):
 
 
 def test_too_many_damaged_frames_in_a_row_end_it_with_the_number_done(tmp_path, monkeypatch):
-    monkeypatch.setattr(video_module, "MAX_FAULTS_IN_A_ROW", 20)
+    monkeypatch.setattr(video_reader, "MAX_FAULTS_IN_A_ROW", 20)
     path = damaged(write_clip(tmp_path / "a.mp4", [100] * 60, g=1), wreck=[2, *range(9, 60)])
     done = []
     with open_video(path) as video, pytest.raises(VideoError) as caught:

@@ -9,7 +9,7 @@ import numpy as np
 
 from yolov2.pictures.letterbox import Image, Pixels, Size, letterbox, stretch
 
-Views: TypeAlias = tuple[Image, ...]  # every (3, h, w) RGB that the network sees of one picture; their answers are one
+Views: TypeAlias = tuple[Image, ...]  # every (C, h, w) that the network sees of one picture; their answers are one
 
 CROP_SHIFT = 32  # pixels that `valid10` moves its crops by
 MULTI_SIDES = (224, 256, 288, 320)

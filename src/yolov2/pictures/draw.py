@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from yolov2.pictures.label_places import Rectangle, place_labels
 from yolov2.records import Detections
 
 Pixels: TypeAlias = NDArray[np.uint8]  # (H, W, 3) RGB
-Rectangle: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in pixels; the last two lie outside
 Colour: TypeAlias = tuple[int, int, int]  # RGB, 0 to 255
 
 COLOUR_STOPS = ((1, 0, 1), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 1, 0), (1, 0, 0))  # blue, green, red
 UNNAMED_CLASSES = 80  # without labels the number of classes is unknown; a fixed one keeps a class in its colour
 LINE_SHARE, TEXT_SHARE = 0.003, 0.021  # of the mean side: 2 and 12 pixels at 640 x 480
-SMALLEST_TEXT, SMALLEST_READABLE_TEXT = 6, 10  # pixels
+USUAL_TEXT, READABLE_TEXT, SMALLEST_TEXT = 10, 8, 6  # pixels, at least: where there is room, a little, and none
+NARROW = 2  # times as high as wide
 TEXT_WEIGHT = 500  # between regular and semibold
-TRIED_LABELS = 200  # so many labels look for a free place; a picture with more is covered anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Mark:
     """One box with all that is claimed of it."""
 
     box: Rectangle
-    text: str
+    texts: tuple[str, ...]  # what may be written, the longest first
     colour: Colour
 
 
@@ -45,6 +46,16 @@ class Lettering:
         width = cv2.getTextSize((0, 0), text, (0, 0), self.face, self.size, TEXT_WEIGHT)[2]
         return width + 2 * self.pad, round(1.05 * self.size) + 2 * self.pad
 
+    def fitting(self, texts: Sequence[str], width: int) -> str:
+        """The longest of the texts that is no wider than this, or the beginning of the last."""
+        for text in texts:
+            if self.measure(text)[0] <= width:
+                return text
+        text = texts[-1]
+        while len(text) > 1 and self.measure(f"{text}…")[0] > width:
+            text = text[:-1]
+        return f"{text}…"
+
     def write(self, canvas: Pixels, text: str, place: Rectangle, colour: Colour) -> None:
         left, top, right, bottom = place
         brightness = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
@@ -57,21 +68,39 @@ class Lettering:
 def draw_detections(pixels: Pixels, found: Detections) -> Pixels:
     """A copy of the picture with every box and its label; the best lies on top. Source: Darknet `draw_detections`.
 
-    Boxes are clamped to the picture. Line and letters grow with it, where Darknet's letters come in eight sizes.
+    Boxes are clamped to the picture. Line and letters grow with it, where Darknet's letters come in eight sizes. On a
+    picture too narrow for its labels they stand upright.
     """
-    canvas = np.array(pixels, order="C")
+    height, width = pixels.shape[:2]
+    return draw_marks(pixels, _marks(found, height, width))
+
+
+def draw_marks(pixels: Pixels, marks: list[Mark]) -> Pixels:
+    """A copy of the picture with these boxes and labels, the first on top; each has at least two texts."""
+    height, width = pixels.shape[:2]
+    if not _is_narrow(marks, height, width):
+        canvas = np.array(pixels, order="C")
+        _draw(canvas, marks)
+        return canvas
+    canvas = np.array(np.rot90(pixels, -1), order="C")
+    _draw(canvas, [_turned(mark, height) for mark in marks])
+    return np.ascontiguousarray(np.rot90(canvas))
+
+
+def _draw(canvas: Pixels, marks: list[Mark]) -> None:
+    """Draw boxes and labels onto the canvas, the best last."""
     height, width = canvas.shape[:2]
-    side = (height + width) / 2
-    line = max(1, round(LINE_SHARE * side))
-    marks = _marks(found, height, width)
+    line = max(1, round(LINE_SHARE * (height + width) / 2))
     lettering = _lettering(marks, height, width)
-    places = _place_labels([(mark.box, *lettering.measure(mark.text)) for mark in marks], height, width, line)
+    texts = [lettering.fitting(mark.texts, width) for mark in marks]
+    boxes, sizes = [mark.box for mark in marks], [lettering.measure(text) for text in texts]
+    places = place_labels(boxes, sizes, picture_hw=(height, width), line=line)
     for mark in reversed(marks):
         left, top, right, bottom = mark.box
         cv2.rectangle(canvas, (left, top), (right - 1, bottom - 1), mark.colour, line)
-    for mark, place in zip(reversed(marks), reversed(places), strict=True):
-        lettering.write(canvas, mark.text, place, mark.colour)
-    return canvas
+    for mark, text, place in reversed(list(zip(marks, texts, places, strict=True))):
+        if place is not None:
+            lettering.write(canvas, text, place, mark.colour)
 
 
 def class_colour(class_id: int, classes: int) -> Colour:
@@ -88,56 +117,53 @@ def class_colour(class_id: int, classes: int) -> Colour:
 def _marks(found: Detections, height: int, width: int) -> list[Mark]:
     """What is to be drawn, best first: rows with one and the same box share it, as in Darknet."""
     classes = len(found.labels) or UNNAMED_CLASSES
-    limit = np.array([width, height, width, height], np.float32)
-    boxes: list[Rectangle] = [tuple(box) for box in np.clip(np.rint(found.xyxy), 0, limit).astype(int).tolist()]
+    boxes = on_canvas(found.xyxy, height, width)
     claims: dict[tuple[float, ...], list[int]] = {}
     for row, exact in enumerate(found.xyxy.tolist()):
         claims.setdefault(tuple(exact), []).append(row)
     marks: list[Mark] = []
     for rows in claims.values():
         class_ids = [int(found.class_ids[row]) for row in rows]
-        texts = (f"{found.label(k)} {100 * found.scores[row]:.0f}%" for k, row in zip(class_ids, rows, strict=True))
-        text = "".join(c if c.isprintable() else "?" for c in ", ".join(texts))
-        left, top, right, bottom = boxes[rows[0]]
-        left, top = min(left, width - 1), min(top, height - 1)  # a box beyond the edge leaves a line on it
-        box = left, top, max(right, left + 1), max(bottom, top + 1)
-        marks.append(Mark(box, text, class_colour(class_ids[0], classes)))
+        said = [f"{found.label(k)} {100 * found.scores[row]:.0f}%" for k, row in zip(class_ids, rows, strict=True)]
+        texts = tuple(map(drawable, (", ".join(said), said[0], found.label(class_ids[0]))))
+        marks.append(Mark(boxes[rows[0]], texts, class_colour(class_ids[0], classes)))
     return marks
 
 
+def on_canvas(boxes: NDArray[Any], height: int, width: int) -> list[Rectangle]:
+    """Boxes (N, 4) in whole pixels and inside the picture; one beyond the edge leaves a line on it."""
+    limit = np.array([width, height, width, height], boxes.dtype)
+    whole: list[list[int]] = np.clip(np.rint(boxes), 0, limit).astype(int).tolist()
+    corners = ((min(left, width - 1), min(top, height - 1), right, bottom) for left, top, right, bottom in whole)
+    return [(left, top, max(right, left + 1), max(bottom, top + 1)) for left, top, right, bottom in corners]
+
+
+def drawable(text: str) -> str:
+    """The text as letters can write it, in one line."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def _lettering(marks: list[Mark], height: int, width: int) -> Lettering:
-    """Letters in proportion to the picture, but readable, and small enough for the longest label to fit into it."""
+    """Letters in proportion to the picture, smaller where the longest label would not fit into it, but readable."""
     face = cv2.FontFace("sans")
-    size = max(SMALLEST_READABLE_TEXT, round(TEXT_SHARE * (height + width) / 2))
-    size = max(SMALLEST_TEXT, min(size, height // 3))
+    size = max(USUAL_TEXT, round(TEXT_SHARE * (height + width) / 2))
+    size = max(SMALLEST_TEXT, min(size, max(READABLE_TEXT, height // 5), height // 3))
     while True:
         lettering = Lettering(face, size, pad=max(1, round(0.15 * size)))
-        if size <= SMALLEST_TEXT or all(lettering.measure(mark.text)[0] <= width for mark in marks):
+        if size <= READABLE_TEXT or all(lettering.measure(mark.texts[0])[0] <= width for mark in marks):
             return lettering
-        size = max(SMALLEST_TEXT, int(0.9 * size))
+        size = max(READABLE_TEXT, int(0.9 * size))
 
 
-def _place_labels(labels: list[tuple[Rectangle, int, int]], height: int, width: int, line: int) -> list[Rectangle]:
-    """Where each label (box, width, height) goes: at its box, inside the picture, on no earlier label if possible."""
-    taken: list[Rectangle] = []
-    for number, ((left, top, right, bottom), w, h) in enumerate(labels):
-        grown = line // 2
-        beside = left - grown, right + grown - w
-        above, inside, below = top - grown - h, top + grown, bottom + grown
-        corners = [(x, y) for x in beside for y in (above, inside, below, bottom - grown - h)]
-        corners += [(left - grown, inside + step * (h + 1)) for step in range(1, max(1, (bottom - top) // (h + 1)))]
-        places: list[Rectangle] = []
-        for x, y in corners:
-            x = max(0, min(x, width - w))
-            if 0 <= y <= height - h:
-                places.append((x, y, x + w, y + h))
-        x, y = max(0, min(left - grown, width - w)), max(0, min(above, height - h))
-        fallback = places[0] if places else (x, y, x + w, y + h)
-        search = places if number < TRIED_LABELS else []
-        taken.append(next((place for place in search if not any(_overlap(place, other) for other in taken)), fallback))
-    return taken
+def _is_narrow(marks: list[Mark], height: int, width: int) -> bool:
+    """Whether a picture is so high and narrow that what is found fits along it alone."""
+    if height < NARROW * width:
+        return False
+    lettering = _lettering(marks, width, height)
+    return any(lettering.measure(mark.texts[1])[0] > width for mark in marks)
 
 
-def _overlap(a: Rectangle, b: Rectangle) -> bool:
-    """Whether two labels touch: without a line of picture between them, two of one class would read as one."""
-    return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]
+def _turned(mark: Mark, height: int) -> Mark:
+    """The mark on the picture of this height turned clockwise."""
+    left, top, right, bottom = mark.box
+    return replace(mark, box=(height - bottom, left, height - top, right))

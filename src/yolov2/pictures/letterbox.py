@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from yolov2.boxes import Array
 
 Size: TypeAlias = tuple[int, int]  # (height, width)
-Pixels: TypeAlias = NDArray[np.uint8]  # (H, W, 3) RGB
-Image: TypeAlias = NDArray[np.float32]  # (3, H, W) RGB in [0, 1]
+Pixels: TypeAlias = NDArray[np.uint8]  # (H, W, C) RGB, or as many channels as the network has
+Image: TypeAlias = NDArray[np.float32]  # (C, H, W) of the same in [0, 1]
 
 CANVAS = 0.5  # Darknet's grey beside a letterboxed picture
 
@@ -59,7 +59,7 @@ def place_stretch(picture_hw: Size, network_hw: Size) -> Placement:
 
 
 def letterbox(pixels: Pixels, network_hw: Size, *, out: Image | None = None) -> Image:
-    """The picture in the middle of a grey canvas: (3, H, W) float32 RGB in [0, 1], in `out` if given.
+    """The picture in the middle of a grey canvas: (C, H, W) float32 in [0, 1], in `out` if given.
 
     Source: Darknet `letterbox_image`.
     """
@@ -67,17 +67,18 @@ def letterbox(pixels: Pixels, network_hw: Size, *, out: Image | None = None) -> 
 
 
 def stretch(pixels: Pixels, network_hw: Size, *, out: Image | None = None) -> Image:
-    """The picture over the whole network input: (3, H, W) float32 RGB in [0, 1]. Source: Darknet `resize_image`."""
+    """The picture over the whole network input: (C, H, W) float32 in [0, 1]. Source: Darknet `resize_image`."""
     return render(pixels, place_stretch(pixels.shape[:2], network_hw), out=out)
 
 
 def render(pixels: Pixels, placement: Placement, *, out: Image | None = None) -> Image:
-    """The picture at its place on the canvas: (3, H, W) float32 RGB in [0, 1], in `out` if given."""
+    """The picture at its place on the canvas: (C, H, W) float32 in [0, 1], in `out` if given."""
     (net_h, net_w), (rows, columns), (top, left) = placement.network, placement.resized, placement.offset
+    shape = pixels.shape[2], net_h, net_w
     if out is None:
-        out = np.empty((3, net_h, net_w), np.float32)
-    elif out.shape != (3, net_h, net_w) or out.dtype != np.float32:
-        raise ValueError(f"render: found out {out.dtype} {out.shape}, expected float32 {(3, net_h, net_w)}")
+        out = np.empty(shape, np.float32)
+    elif out.shape != shape or out.dtype != np.float32:
+        raise ValueError(f"render: found out {out.dtype} {out.shape}, expected float32 {shape}")
     bottom, right = top + rows, left + columns
     for margin in (out[:, :top], out[:, bottom:], out[:, top:bottom, :left], out[:, top:bottom, right:]):
         margin.fill(CANVAS)
@@ -102,7 +103,7 @@ def unletterbox(boxes_cxcywh: Array, placement: Placement) -> Array:
 
 
 def _resize_into(target: Image, pixels: Pixels) -> None:
-    """Fills (3, h, w) with the picture, resized: bilinear, corners on corners. Source: Darknet `resize_image`."""
+    """Fills (C, h, w) with the picture, resized: bilinear, corners on corners. Source: Darknet `resize_image`."""
     (source_h, source_w), (height, width) = pixels.shape[:2], target.shape[1:]
     if (source_h, source_w) == (height, width):
         np.divide(pixels.transpose(2, 0, 1), np.float32(255), out=target)
@@ -132,8 +133,8 @@ def _resize_into(target: Image, pixels: Pixels) -> None:
             rows = rows - np.float32(first)
         if keep_columns is not None:
             source = np.take(source, keep_columns, axis=1)
-        sampled = _sample(source, rows, columns[: len(rows)])  # (strip, w, 3 or 4)
-        np.divide(sampled.transpose(2, 0, 1)[:3], np.float32(255), out=target[:, start : start + strip])
+        sampled = _sample(source, rows, columns[: len(rows)]).transpose(2, 0, 1)  # (C or more, strip, w)
+        np.divide(sampled[: len(target)], np.float32(255), out=target[:, start : start + strip])
     if last_row_weight != 1:
         target[:, -1] *= last_row_weight
 
@@ -158,10 +159,13 @@ def _neighbours(positions: NDArray[np.float32], source: int) -> tuple[NDArray[np
 
 
 def _sample(pixels: Pixels, y: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[Any]:
-    """Bilinear samples in [0, 255] at each row of `y` (h,) and the columns (h, w) on it; (h, w, 3 or 4) float32."""
+    """Bilinear samples in [0, 255] at each row of `y` (h,) and the columns (h, w) on it; (h, w, C) float32, or RGBA."""
+    if pixels.shape[2] not in (1, 3, 4):  # there OpenCV 5 rounds the weights, off by five grey levels
+        return np.dstack([_sample(pixels[..., k, None], y, columns) for k in range(pixels.shape[2])])
     source: NDArray[Any] = np.ascontiguousarray(pixels)
-    if source.shape[0] * source.shape[1] <= RGBA_UP_TO * columns.size:
+    if source.shape[2] == 3 and source.shape[0] * source.shape[1] <= RGBA_UP_TO * columns.size:
         source = cv2.cvtColor(source, cv2.COLOR_RGB2RGBA)
     rows = np.ascontiguousarray(np.broadcast_to(y[:, None], columns.shape))
     # OpenCV rounds a sample of a byte picture to a byte, one of a float picture not at all.
-    return cv2.remap(source.astype(np.float32), columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    sampled = cv2.remap(source.astype(np.float32), columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return sampled.reshape(*columns.shape, -1)  # of one channel OpenCV leaves the last axis out

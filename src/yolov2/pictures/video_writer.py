@@ -30,8 +30,8 @@ class VideoWriter:
         """`size` is (height, width) of every frame; a picture of another size is fitted into it."""
         if not (math.isfinite(fps) and fps > 0 and min(size) >= 1):
             raise ValueError(f"VideoWriter: found {fps} frames/s of {size}, expected a positive rate and size")
-        self._path, self._size = path, size
-        self._count = 0
+        self._path, self._size, self._fps = path, size, fps
+        self._count = 0  # places for pictures so far, filled or passed over
         self._is_over = False  # closed or given up; PyAV crashes when it is asked for more
         self._errors: tuple[type[Exception], ...] = (load_av().FFmpegError, OSError)
         try:
@@ -55,18 +55,21 @@ class VideoWriter:
         else:
             self.abort()
 
-    def write(self, pixels: NDArray[np.uint8]) -> None:
-        """Adds one picture, (H, W, 3) RGB. Raises ValueError once the file is closed or given up."""
+    def write(self, pixels: NDArray[np.uint8], *, at_s: float = 0.0) -> None:
+        """Adds one picture, (H, W, 3) RGB, shown so many seconds from the start, or right after the one before.
+
+        Raises ValueError once the file is closed or given up.
+        """
         if self._is_over:
             raise ValueError(f"VideoWriter: found a picture for {self._path}, which is closed")
         frame = load_av().VideoFrame.from_ndarray(_fitted(pixels, self._size), format="rgb24")
-        frame.pts = self._count
+        frame.pts = max(self._count, round(at_s * self._fps))
         try:
             self._container.mux(self._stream.encode(frame))
         except self._errors as error:
             self.abort()
             raise self._refusal(error) from error
-        self._count += 1
+        self._count = frame.pts + 1
 
     def close(self) -> None:
         """Finishes the file and gives it its name; without a picture there is no file. Once is enough."""
