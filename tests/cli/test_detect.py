@@ -87,10 +87,8 @@ NO_FILES = "expected files ending in .bmp .jpeg .jpg .png .webp .avi .mkv .mov .
 NOT_READ = {
     "nopics": "nopics: found no picture or video, ",
     "*.gif": "*.gif: found no file that matches, ",
-    "http://example.com/dog.jpg": "http://example.com/dog.jpg: found an address, expected a file; download it first",
-    "rtsp://10.0.0.1/1": "rtsp://10.0.0.1/1: found an address, expected a file; download it first",
-    "-": "-: found standard input, expected a file; standard input and cameras are not read in this version",
-    "0": "0: found the number of a camera, expected a file; standard input and cameras are not read in this version",
+    "http://example.com/dog.jpg": "http://example.com/dog.jpg: found an address, expected a file; download it first, or ",
+    "rtsp://10.0.0.1/1": "rtsp://10.0.0.1/1: found an address, expected a file; download it first, or ",
 }
 
 
@@ -175,6 +173,56 @@ def test_another_input_size_has_more_cells(yolov2, here):
     assert sorted(boxes) == [[8, 16, 24, 48], [40, 16, 56, 48]]
 
 
+def test_other_programs_spellings_do_the_same(yolov2, here):
+    ours = yolov2("detect", "grey.png", "-m", "small.cfg", "--size", "64", "--json")
+    theirs = yolov2("predict", "--source", "grey.png", "-m", "small.cfg", "--imgsz", "64", "--json")
+    assert ours.status == theirs.status == 0
+    assert ours.out == theirs.out
+
+
+def boxes_of(said):
+    return [found["box"] for found in json.loads(said.out)["detections"]]
+
+
+def test_a_part_of_the_picture_and_sizes_of_boxes(yolov2, here):
+    whole = boxes_of(yolov2("detect", "grey.png", "-m", "small.cfg", "--json"))
+    part = boxes_of(yolov2("detect", "grey.png", "-m", "small.cfg", "--json", "--roi", "0,0,0.5,1"))
+    assert len(whole) == len(part) == 1
+    assert (whole, part) == ([[16, 16, 48, 48]], [[0, 16, 32, 48]])  # the middle half of what is looked at
+    width = 32
+    assert boxes_of(yolov2("detect", "grey.png", "-m", "small.cfg", "--json", "--min-size", str(width + 1))) == []
+    assert boxes_of(yolov2("detect", "grey.png", "-m", "small.cfg", "--json", "--max-size", str(width - 1))) == []
+
+
+def test_a_picture_in_tiles_has_a_box_of_each(yolov2, here):
+    found = boxes_of(yolov2("detect", "grey.png", "-m", "small.cfg", "--json", "--tile", "9000"))
+    assert found == boxes_of(yolov2("detect", "grey.png", "-m", "small.cfg", "--json"))
+    tiles = boxes_of(yolov2("detect", "grey.png", "-m", "small.cfg", "--json", "--tile", "40"))
+    assert sorted(tiles) == [[10, 10, 30, 30], [10, 34, 30, 54], [16, 16, 48, 48], [34, 10, 54, 30], [34, 34, 54, 54]]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--roi", "1,2,3"), "Invalid value for '--roi': found '1,2,3', expected LEFT,TOP,RIGHT,BOTTOM in pixels as 100,50,400,300, or in shares of the picture as 0,0.5,1,1"),
+        (("--roi", "0,0,inf,9"), "--roi: found 0,0,inf,9, expected left, top, right, bottom, with left below right and top below bottom"),
+        (("--tile", "0"), "Invalid value for '--tile': found '0', expected pixels as 20, or width x height as 20x40"),
+        (("--tile", "64", "--nms", "objectness"), "--nms: found objectness together with tile, expected class, agnostic or none"),
+        (("--min-size", "-3"), "Invalid value for '--min-size': found '-3', expected pixels as 20, or width x height as 20x40"),
+    ],
+)  # fmt: skip
+def test_a_part_that_can_not_be_is_refused(yolov2, here, words, message):
+    said = yolov2("detect", "grey.png", "-m", "small.cfg", *words)
+    assert said.status == 2
+    assert message in " ".join(said.err.split())
+
+
+def test_nothing_named_is_refused(yolov2, here):
+    said = yolov2("detect", "-m", "small.cfg")
+    assert said.status == 2
+    assert "Missing SOURCE: name a picture, a folder, a video or a quoted pattern." in said.err
+
+
 def test_every_backend_gives_the_same(yolov2, here):
     for backend in ("onnxruntime", "torch"):
         assert yolov2("detect", "grey.jpg", "-m", "small.cfg", "--backend", backend, "-q").out == TABLE
@@ -191,7 +239,7 @@ def test_the_prepared_network_is_kept_where_it_is_wanted(yolov2, here):
 
 
 def test_a_folder_of_results(yolov2, here):
-    said = yolov2("detect", "grey.jpg", "grey.png", "-m", "small.cfg", "-o", "out/new", "--csv")
+    said = yolov2("detect", "grey.jpg", "grey.png", "-m", "small.cfg", "-o", "out/new", "--write", "csv")
     assert said.status == 0
     assert timeless(said.err) == "2 pictures, 2 detections in no time; results in out/new\n"
     out = Path("out/new")
@@ -292,7 +340,40 @@ def test_a_size_that_the_network_can_not_have_is_refused_in_one_line(yolov2, her
     assert said.err == message
 
 
-@pytest.mark.parametrize("option", ["--csv", "--no-pictures", "--force"])
+def test_formats_are_named_in_lists_and_one_after_another(yolov2, here):
+    said = yolov2("detect", "grey.png", "-m", "small.cfg", "-o", "out", "--write", "csv,coco", "--write", "yolo")
+    assert said.status == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == [
+        "coco_results.json", "detections.csv", "detections.jsonl", "grey.png", "labels"
+    ]  # fmt: skip
+
+
+def test_a_format_that_is_none_is_refused_with_the_closest(yolov2, here):
+    said = yolov2("detect", "grey.png", "-m", "small.cfg", "-o", "out", "--write", "csv,paquet")
+    assert (said.status, Path("out").exists()) == (2, False)
+    assert said.err.splitlines()[-1] == (
+        "Error: Invalid value for '--write': found 'paquet', expected one or more of "
+        "csv, coco, yolo, voc, parquet, crops; did you mean 'parquet'?"
+    )
+
+
+@pytest.mark.parametrize(
+    "option, ours",
+    [
+        ("--csv", "csv"),
+        ("--save-txt", "yolo"),
+        ("--save_txt", "yolo"),
+        ("--save-crop", "crops"),
+        ("--save-json", "coco"),
+    ],
+)
+def test_formats_by_the_names_of_other_tools_are_explained(yolov2, here, option, ours):
+    said = yolov2("detect", "grey.png", "-m", "small.cfg", "-o", "out", option)
+    assert said.status == 2
+    assert said.err.splitlines()[-1] == f"Error: No such option '{option}'. Did you mean '--write {ours}'?"
+
+
+@pytest.mark.parametrize("option", ["--write=csv", "--no-pictures", "--force"])
 def test_options_for_a_folder_need_one(yolov2, here, option):
     said = yolov2("detect", "grey.jpg", "-m", "small.cfg", option)
     assert said.status == 2

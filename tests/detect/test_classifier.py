@@ -299,11 +299,21 @@ def test_a_picture_of_a_size_that_the_network_does_not_take_is_refused(preproces
     assert str(refusal.value) == message
 
 
+def test_a_network_of_one_channel_is_shown_the_brightness_of_a_picture():
+    colour = np.random.default_rng(5).integers(0, 256, (40, 40, 3), np.uint8)
+    grey = (colour.astype(int) @ (77, 150, 29) // 256).astype(np.uint8)
+    with classifier(CFG.replace("channels=3", "channels=1")) as classify:
+        np.testing.assert_array_equal(classify(colour).probabilities, classify(grey).probabilities)
+        assert classify(grey).class_ids.tolist() != classify(255 - grey).class_ids.tolist() or not np.array_equal(
+            classify(grey).probabilities, classify(255 - grey).probabilities
+        )
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
         (DETECTOR_CFG, {}, "small: found a detector, with [region] at its end, expected a classifier; use detect, which finds every object with its box"),
-        (CFG.replace("channels=3", "channels=1"), {}, "small: found channels=1, expected 3, for colour pictures; use a network with channels=3"),
+        (CFG.replace("channels=3", "channels=1"), {"preprocess": "try"}, "small: found channels=1, expected 3, whose means preprocess try knows; use preprocess predict"),
         (CFG.replace("[avgpool]\n", ""), {}, "small: found 16 x 16 answers at its end, expected one, for the whole picture; write [avgpool] before its end"),
         (TREE_CFG, {}, "small: found no tree, expected a WordTree for its [softmax] with tree=; give tree=WordTree.read(FILE), or open the model"),
         (CFG, {"tree": TREE}, "small: found a tree, expected none, as its [softmax] has no tree=; leave the tree out"),

@@ -206,10 +206,130 @@ def test_a_classifier_is_refused():
         Detector(net, initial_weights(net))
 
 
-def test_a_grey_network_is_refused():
-    text = SMALL_CFG.replace("channels=3", "channels=1")
-    with pytest.raises(ModelError, match="^small: found channels=1, expected 3, for colour pictures; "):
-        detector(text)
+def pixels_of(channels: int) -> Any:
+    return np.random.default_rng(channels).integers(0, 256, (48, 80, channels), np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 6])
+def test_a_network_has_pictures_of_as_many_channels_as_its_cfg_says(tmp_path, channels):
+    pixels = pixels_of(channels)
+    np.save(tmp_path / "a.npy", pixels)
+    with detector(SMALL_CFG.replace("channels=3", f"channels={channels}"), conf=0.05) as detect:
+        found, from_file = detect([pixels, tmp_path / "a.npy"])
+        (streamed,) = detect.stream(tmp_path / "a.npy")
+        np.testing.assert_array_equal(found.xyxy, streamed.xyxy)
+        assert len(found) > 0
+        np.testing.assert_array_equal(found.xyxy, from_file.xyxy)
+        assert detect.prepare(detect.frame(pixels)).shape == (channels, 72, 72)
+        assert found.draw().size == (80, 48)
+
+
+def test_a_grey_network_takes_colour_by_its_brightness_and_a_colour_network_takes_grey():
+    grey = (PICTURE.astype(int) @ (77, 150, 29) // 256).astype(np.uint8)
+    with detector(SMALL_CFG.replace("channels=3", "channels=1")) as detect:
+        np.testing.assert_array_equal(detect(PICTURE).xyxy, detect(grey).xyxy)
+        np.testing.assert_array_equal(detect(PICTURE[..., ::-1], bgr=True).xyxy, detect(grey).xyxy)
+    with detector() as detect:
+        np.testing.assert_array_equal(detect(grey).xyxy, detect(np.dstack([grey] * 3)).xyxy)
+
+
+def test_a_picture_without_the_channels_of_a_network_is_refused(tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    said = "found 3 channels, expected 6, as the network has; give an array (H, W, channels) of uint8, or a .npy file of one"
+    with detector(SMALL_CFG.replace("channels=3", "channels=6")) as detect:
+        with pytest.raises(PictureError) as refusal:
+            detect(tmp_path / "a.png")
+        assert str(refusal.value) == f"{tmp_path / 'a.png'}: {said}"
+        with pytest.raises(PictureError) as refusal:
+            detect(PICTURE)
+        assert str(refusal.value) == f"picture: {said}"
+
+
+@pytest.mark.parametrize("roi", [(16, 8, 64, 40), (0.2, 1 / 6, 0.8, 5 / 6)], ids=["pixels", "shares"])
+def test_in_a_region_of_interest_is_found_what_a_picture_of_it_alone_shows(roi):
+    with detector(roi=roi) as detect:
+        found = detect(PICTURE)
+    with detector() as detect:
+        alone = detect(np.ascontiguousarray(PICTURE[8:40, 16:64]))
+    assert len(found) == len(alone) > 0
+    assert found.size == (48, 80)
+    np.testing.assert_allclose(found.xyxy, alone.xyxy + np.array([16, 8, 16, 8]), atol=1e-4)
+
+
+def test_a_picture_beside_the_region_of_interest_is_refused_and_the_next_one_is_not(tmp_path):
+    Image.fromarray(PICTURE[:, :30]).save(tmp_path / "a.png")
+    Image.fromarray(PICTURE).save(tmp_path / "b.png")
+    failures: list[Failure] = []
+    with detector(roi=(30, 0, 70, 40)) as detect:
+        found = list(detect.stream(tmp_path, on_failure=failures.append))
+    assert [Path(one.source).name for one in found] == ["b.png"]
+    assert [failure.error for failure in failures] == [
+        f"{tmp_path / 'a.png'}: roi: found 30,0,70,40, which has no pixel of a picture of 30 x 48"
+    ]
+
+
+def test_boxes_beyond_a_size_are_left_out_before_they_take_others():
+    with detector(conf=0.2, iou=1) as detect:
+        every = detect(PICTURE)
+    height, width = (every.xyxy[:, 3] - every.xyxy[:, 1], every.xyxy[:, 2] - every.xyxy[:, 0])
+    middle = float(np.median(height)), float(np.median(width))
+    with detector(conf=0.2, iou=1, min_size=middle) as detect:
+        np.testing.assert_array_equal(
+            detect(PICTURE).scores, every.scores[(height >= middle[0]) & (width >= middle[1])]
+        )
+    with detector(conf=0.2, iou=1, max_size=middle) as detect:
+        np.testing.assert_array_equal(
+            detect(PICTURE).scores, every.scores[(height <= middle[0]) & (width <= middle[1])]
+        )
+    with detector(conf=0.2, iou=0.1) as detect:
+        winner = detect(PICTURE)[0]
+    with detector(conf=0.2, iou=0.1, max_size=float((winner.xyxy[0, 2:] - winner.xyxy[0, :2]).max()) - 0.5) as detect:
+        assert detect(PICTURE).scores.max() < winner.scores[0]
+        assert len(detect(PICTURE)) > 0
+
+
+def test_a_picture_that_fits_a_tile_is_looked_at_as_ever_and_a_larger_one_in_tiles_too(tmp_path):
+    with detector() as detect:
+        plain, small = detect(PICTURE), detect(np.ascontiguousarray(PICTURE[:, 50:80]))
+    with detector(tile=(60, 100)) as detect:
+        np.testing.assert_array_equal(detect(PICTURE).xyxy, plain.xyxy)
+    with detector(tile=(48, 30), nms="none", max_det=None) as detect:
+        assert detect.views((48, 80)) == (
+            (0, 0, 80, 48),
+            (0, 0, 30, 48),
+            (17, 0, 47, 48),
+            (33, 0, 63, 48),
+            (50, 0, 80, 48),
+        )
+        found = detect(PICTURE)
+        Image.fromarray(PICTURE).save(tmp_path / "a.png")
+        (streamed,) = detect.stream(tmp_path, batch=4)
+    np.testing.assert_array_equal(found.xyxy, streamed.xyxy)
+    assert np.all(np.diff(found.scores) <= 0)
+    with detector(nms="none", max_det=None) as detect:
+        small, plain = detect(np.ascontiguousarray(PICTURE[:, 50:80])), detect(PICTURE)
+    rows = {(*map(round, box),) for box in found.xyxy.tolist()}
+    assert {(*map(round, box),) for box in plain.xyxy.tolist()} <= rows
+    assert {(*map(round, box),) for box in (small.xyxy + np.array([50, 0, 50, 0])).tolist()} <= rows
+
+
+def test_sizes_are_measured_of_what_the_parts_in_tiles_become():
+    with detector(tile=(48, 30), max_det=None, iou=0.3) as detect:
+        every = detect(PICTURE)
+    widest = float(np.median(every.xyxy[:, 2] - every.xyxy[:, 0]))
+    with detector(tile=(48, 30), max_det=None, iou=0.3, max_size=(1e9, widest)) as detect:
+        found = detect(PICTURE)
+    fits = every.xyxy[:, 2] - every.xyxy[:, 0] <= widest
+    assert 0 < fits.sum() < len(every)
+    np.testing.assert_array_equal(found.xyxy, every.xyxy[fits])
+
+
+def test_more_tiles_than_memory_holds_are_refused_in_one_line():
+    with detector(tile=1) as detect, pytest.raises(PictureError) as refusal:
+        detect(np.zeros((900, 3000, 3), np.uint8))
+    assert str(refusal.value) == (
+        "picture: found 4,218,751 tiles, expected at most 118,357 with this network; give a larger tile"
+    )
 
 
 def test_a_stream_goes_on_after_a_bad_picture_and_hands_it_over(tmp_path):

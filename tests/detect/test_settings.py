@@ -48,12 +48,44 @@ def test_without_names_classes_are_asked_for_by_number():
         ({"nms": "soft"}, "nms: found 'soft', expected one of class, objectness, agnostic, none"),
         ({"resize": "crop"}, "resize: found 'crop', expected letterbox or stretch"),
         ({"max_det": 0}, "max_det: found 0, expected a number from 1, or None"),
+        (
+            {"roi": (5, 0, 5, 9)},
+            "roi: found 5,0,5,9, expected left, top, right, bottom, with left below right and top below bottom",
+        ),
+        (
+            {"roi": (5, 0, 9)},
+            "roi: found 5,0,9, expected left, top, right, bottom, with left below right and top below bottom",
+        ),
+        (
+            {"roi": (0, 0, float("inf"), 9)},
+            "roi: found 0,0,inf,9, expected left, top, right, bottom, with left below right and top below bottom",
+        ),
+        (
+            {"nms": "objectness", "tile": 64},
+            "nms: found objectness together with tile, expected class, agnostic or none",
+        ),
+        ({"tile": 0}, "tile: found 0, expected numbers above 0"),
+        ({"min_size": (3, -1)}, "min_size: found (3, -1), expected numbers above 0"),
+        ({"max_size": float("nan")}, "max_size: found nan, expected numbers above 0"),
     ],
 )
 def test_settings_out_of_range_are_refused(wrong, message):
     with pytest.raises(ValueError) as refusal:
         Settings(**wrong)
     assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    ("roi", "expected"),
+    [
+        (None, (0, 0, 640, 480)),
+        ((10, 20, 300, 400), (10, 20, 300, 400)),
+        ((10, 20, 3000, 4000), (10, 20, 640, 480)),
+        ((0, 0.5, 1, 1), (0, 240, 640, 480)),
+    ],
+)
+def test_a_region_of_interest_is_in_pixels_or_in_shares_and_ends_with_the_picture(roi, expected):
+    assert Settings(roi=roi).area((480, 640)) == expected
 
 
 @pytest.mark.parametrize("depth", [-1, "3", "leafs", 1.5])

@@ -1,46 +1,36 @@
-"""Files of what was found: their text, their names, and that each appears whole or not at all."""
+"""All that a run writes into its folder: what appears, what is kept, and that nothing is left half-written."""
 
-import csv
 import json
 import shutil
 import subprocess
-import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
-from fakes import one_box
+from results import FAILED, found, left_in, picture, sources
+from yolov2.detect.formats import FORMATS
 from yolov2.detect.outputs import output_names, without_outputs
 from yolov2.detect.sources import Source
-from yolov2.detect.writers import (
-    AnnotatedPictures,
-    AnnotatedVideos,
-    TextFile,
-    Work,
-    Writers,
-    csv_rows,
-    json_line,
-    open_writers,
-    write_annotated,
-)
+from yolov2.detect.text_writers import TextFile
+from yolov2.detect.writers import Writers, open_table, open_writers
 from yolov2.errors import OutputError, Yolov2Warning
 from yolov2.pictures.read import read_picture
-from yolov2.pictures.video import open_video
-from yolov2.pictures.video_writer import VideoWriter
 from yolov2.records import Detections, Failure, Frame
 
-GREY = np.full((48, 64, 3), 90, np.uint8)
-FAILED = Failure("bad.jpg", "bad.jpg: found 0 bytes")
+TABLES = {"detections.jsonl", "detections.csv", "detections.parquet", "coco_results.json"}
 
 
-def picture(source: str = "a.jpg", index: int | None = None) -> Detections:
-    return one_box(Frame(GREY, source=source, index=index), 3)
-
-
-def sources(*names: str, kind: str = "picture") -> list[Source]:
-    """Files `in/NAME` that a folder argument `in` found."""
-    return [Source(Path("in", name), kind, Path(name)) for name in names]  # pyright: ignore[reportArgumentType]
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder with room for 64 kB."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no right to mount a small file system here")
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def write_all(writers: Writers, results: list[Detections]) -> None:
@@ -49,197 +39,72 @@ def write_all(writers: Writers, results: list[Detections]) -> None:
             writers.write(result)
 
 
-def left_in(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+def noisy(source: str, *, boxes: int) -> Detections:
+    """A picture of 200 x 200, 40 kB as a JPEG file, with so many boxes round half of it."""
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    return found(*[(0, 0.5, (10, 10, 150, 150))] * boxes, frame=Frame(pixels, source=source))
 
 
-def test_a_picture_is_a_line_of_json():
-    assert json.loads(json_line(picture())) == {
-        "source": "a.jpg",
-        "frame": None,
-        "width": 64,
-        "height": 48,
-        "detections": [{"label": "3", "class_id": 3, "score": 0.5, "objectness": 0.75, "box": [0, 0, 1, 1]}],
-        "output": None,
-    }
-    assert json_line(picture()).count("\n") == 1
+def test_a_full_file_system_keeps_whole_files_only(small_disk):
+    names = [f"{number}.jpg" for number in range(4)]
+    with pytest.raises(OutputError, match="found a full disk"):
+        write_all(open_writers(small_disk / "out", sources(*names)), [noisy(f"in/{name}", boxes=1) for name in names])
+    left = left_in(small_disk)
+    assert len(left) == 1
+    assert read_picture(small_disk / left[0]).size == (200, 200)
 
 
-def test_a_failure_is_a_line_of_json_with_its_error():
-    assert json_line(FAILED) == '{"source": "bad.jpg", "error": "bad.jpg: found 0 bytes"}\n'
-
-
-def test_csv_has_a_row_a_detection_and_none_for_a_failure():
-    row = {"source": "a,b.jpg", "frame": "7", "label": "3", "class_id": "3", "score": "0.5", "objectness": "0.75"}
-    text = "source,frame,label,class_id,score,objectness,x1,y1,x2,y2\n" + csv_rows(picture("a,b.jpg", index=7))
-    assert list(csv.DictReader(text.splitlines())) == [row | {"x1": "0.0", "y1": "0.0", "x2": "1.0", "y2": "1.0"}]
-    assert csv_rows(FAILED) == ""
-
-
-def test_stray_bytes_of_a_file_name_come_out_as_they_were(tmp_path):
-    writer = TextFile(tmp_path / "found.csv", csv_rows)
-    writer.write(picture("caf\udce9.jpg"))
-    writer.close()
-    assert (tmp_path / "found.csv").read_bytes().startswith(b"caf\xe9.jpg,")
-
-
-def test_a_text_file_has_its_name_only_when_closed(tmp_path):
-    writer = TextFile(tmp_path / "found.jsonl", json_line)
-    writer.write(FAILED)
-    assert not (tmp_path / "found.jsonl").exists()
-    writer.close()
-    assert left_in(tmp_path) == ["found.jsonl"]
-    assert (tmp_path / "found.jsonl").read_text() == json_line(FAILED)
-
-
-def test_an_aborted_text_file_leaves_what_was_there(tmp_path):
-    (tmp_path / "found.jsonl").write_text("earlier\n")
-    writer = TextFile(tmp_path / "found.jsonl", json_line)
-    writer.write(FAILED)
-    writer.abort()
-    assert left_in(tmp_path) == ["found.jsonl"]
-    assert (tmp_path / "found.jsonl").read_text() == "earlier\n"
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this platform")
-def test_a_full_disk_is_one_line(tmp_path):
-    full = tmp_path / "found.jsonl"
-    full.symlink_to("/dev/full")
-    writer = TextFile(full, lambda result: "x" * 100_000)
-    said = (
-        r"found\.jsonl: found a full disk, expected room for the whole file; free some space or choose another folder"
-    )
-    with pytest.raises(OutputError, match=said):
-        writer.write(FAILED)
-    writer.abort()  # after an error, nothing more happens
-
-
-def test_a_full_file_system_keeps_whole_files_only(tmp_path):
-    if (
-        shutil.which("mount") is None
-        or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path)], capture_output=True, check=False
-        ).returncode
-    ):
-        pytest.skip("no right to mount a small file system here")
-    try:
-        noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)  # 40 kB as a JPEG file
-        names = [f"{number}.jpg" for number in range(4)]
-        writers = open_writers(tmp_path / "out", sources(*names))
-        with pytest.raises(OutputError, match="found a full disk"):
-            write_all(writers, [one_box(Frame(noise, source=f"in/{name}"), 0) for name in names])
-        left = left_in(tmp_path)
-        assert len(left) == 1
-        assert read_picture(tmp_path / left[0]).size == (200, 200)
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
-
-
-def test_pictures_are_drawn_into_files_of_their_kind(tmp_path):
-    targets = {"a.jpg": tmp_path / "new" / "a.jpg", "b.png": tmp_path / "b.png"}
-    writer = AnnotatedPictures(targets)
-    for name in targets:
-        writer.write(picture(name))
-    writer.write(FAILED)
-    writer.close()
-    assert left_in(tmp_path) == ["b.png", "new/a.jpg"]
-    assert (tmp_path / "new" / "a.jpg").read_bytes().startswith(b"\xff\xd8\xff")
-    drawn = read_picture(tmp_path / "b.png").pixels
-    assert drawn.shape == GREY.shape
-    assert (drawn != GREY).any(axis=-1).sum() > 20  # the label, at least
-    assert (drawn[40:] == GREY[40:]).all()  # far from box and label
-
-
-def test_a_picture_that_can_not_be_written_is_told_of_at_the_next_call(tmp_path):
-    (tmp_path / "file").touch()
-    writer = AnnotatedPictures({"a.jpg": tmp_path / "file" / "a.jpg"})
-    writer.write(picture())
-    with pytest.raises(OutputError, match=r"file: found a file of that name, expected a folder to write into; "):
-        writer.close()
-
-
-def test_a_picture_too_long_for_its_kind_of_file_does_not_end_the_run(tmp_path):
-    wide = one_box(Frame(np.zeros((2, 65_536, 3), np.uint8), source="wide.bmp"), 3)
-    message = (
-        r"^wide\.bmp: not written with its boxes; picture: found 65,536 x 2 pixels, expected sides of at most 65,535"
-    )
-    with pytest.warns(Yolov2Warning, match=message):
-        write_annotated(wide, tmp_path / "wide.jpg")
-    assert left_in(tmp_path) == []
-
-
-def test_a_video_named_twice_is_written_once(tmp_path):
-    source = tmp_path / "one.mp4"
-    with VideoWriter(source, 25, (48, 64)) as video:
-        video.write(GREY)
-    writer = AnnotatedVideos({str(source): tmp_path / "out.mp4"})
-    for index in (0, 1, 0, 1):
-        writer.write(picture(str(source), index=index))
-    writer.close()
-    with open_video(tmp_path / "out.mp4") as video:
-        assert len(list(video)) == 2
-
-
-def test_frames_that_wait_when_a_video_can_not_be_written_end_in_its_refusal(tmp_path):
-    with VideoWriter(tmp_path / "one.mp4", 25, (48, 64)) as video:
-        video.write(GREY)
-    (tmp_path / "folder.mp4").mkdir()
-    writer = AnnotatedVideos({str(tmp_path / "one.mp4"): tmp_path / "folder.mp4"})
-    for index in range(4):
-        writer.write(picture(str(tmp_path / "one.mp4"), index=index))
-    with pytest.raises(OutputError, match=r"folder\.mp4: found a video that can't be written "):
-        writer.close()
-    writer.abort()
-    assert left_in(tmp_path) == ["one.mp4"]
-
-
-def test_every_video_has_a_file_of_its_own(tmp_path):
-    targets: dict[str, Path] = {}
-    for name, frames in (("one.mp4", 3), ("two.mp4", 5)):
-        with VideoWriter(tmp_path / name, 12.5, (48, 64)) as video:
-            for _ in range(frames):
-                video.write(GREY)
-        targets[str(tmp_path / name)] = tmp_path / "out" / name
-    writer = AnnotatedVideos(targets)
-    for source, frames in zip(targets, (3, 5), strict=True):
-        for index in range(frames):
-            writer.write(picture(source, index=index))
-    writer.close()
-    assert left_in(tmp_path / "out") == ["one.mp4", "two.mp4"]
-    for path, frames in zip(targets.values(), (3, 5), strict=True):
-        with open_video(path) as video:
-            assert (video.fps, video.size, len(list(video))) == (12.5, (48, 64), frames)
-
-
-def test_an_aborted_video_leaves_the_finished_one_alone(tmp_path):
-    targets: dict[str, Path] = {}
-    for name in ("one.mp4", "two.mp4"):
-        with VideoWriter(tmp_path / name, 25, (48, 64)) as video:
-            video.write(GREY)
-        targets[str(tmp_path / name)] = tmp_path / "out" / name
-    writer = AnnotatedVideos(targets)
-    for source in targets:
-        writer.write(picture(source, index=0))
-    writer.abort()
-    assert set(left_in(tmp_path / "out")) <= {"one.mp4"}  # whether its turn had come; never a part
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_full_file_system_leaves_no_part_of_any_format(small_disk, name):
+    given = sources(*[f"{number}.jpg" for number in range(100)])
+    writers = open_writers(small_disk / "out", given, annotated=False, formats=name)
+    with pytest.raises(OutputError, match="found a full disk"):
+        write_all(writers, [noisy(str(source.path), boxes=5000 if name == "parquet" else 50) for source in given])
+    left = [Path(path).relative_to("out") for path in left_in(small_disk)]
+    assert {path.parts[0] for path in left} <= {"labels", "crops"}  # a file a picture: those before are there
+    for path in (path for path in left if path.name != ".written"):
+        whole = small_disk / "out" / path
+        assert path.suffix in (".txt", ".jpg")
+        assert whole.read_text().count("\n") == 50 if path.suffix == ".txt" else read_picture(whole).size == (140, 140)
 
 
 def test_all_writers_together(tmp_path):
     given = sources("a.jpg", "sub/b.png", "bad.jpg")
-    with open_writers(tmp_path, given, as_csv=True) as writers:
+    with open_writers(tmp_path, given, formats=FORMATS) as writers:
         for source in given[:2]:
-            writers.write(picture(str(source.path)))
+            writers.write(found((1, 0.5, (1, 2, 30, 40)), source=str(source.path)))
         writers.write(FAILED)
-    assert left_in(tmp_path) == ["a.jpg", "detections.csv", "detections.jsonl", "sub/b.png"]
-    assert len((tmp_path / "detections.jsonl").read_text().splitlines()) == 3
-    assert len((tmp_path / "detections.csv").read_text().splitlines()) == 3
+    crops = ["crops/.written", "crops/dog/a-1.jpg", "crops/dog/sub/b-1.png"]
+    labels = ["labels/.written", "labels/a.txt", "labels/sub/b.txt"]
+    voc = [".comp4_det_test.written", "comp4_det_test_cat.txt", "comp4_det_test_dog.txt"]
+    assert left_in(tmp_path) == sorted(["a.jpg", *crops, *labels, "sub/b.png", *voc, *TABLES])
+    counts = {name: len((tmp_path / name).read_text().splitlines()) for name in ("detections.jsonl", "detections.csv")}
+    assert counts == {"detections.jsonl": 3, "detections.csv": 3}
+    assert len(json.loads((tmp_path / "coco_results.json").read_text())) == 2
+    assert pq.read_table(tmp_path / "detections.parquet").num_rows == 2
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_run_can_write_one_format_alone(tmp_path, name):
+    with open_writers(tmp_path, sources("a.jpg"), annotated=False, formats=[name]) as writers:
+        writers.write(found((1, 0.5, (1, 2, 30, 40)), source="in/a.jpg"))
+    expected = {"yolo": ["labels/.written", "labels/a.txt"], "crops": ["crops/.written", "crops/dog/a-1.jpg"]}
+    expected["voc"] = [".comp4_det_test.written", "comp4_det_test_cat.txt", "comp4_det_test_dog.txt"]
+    assert left_in(tmp_path) == sorted(["detections.jsonl", *expected.get(name, [FORMATS[name]])])
+
+
+def test_a_format_that_is_none_is_the_callers_mistake(tmp_path):
+    with pytest.raises(ValueError, match="^found 'cocoa', expected one or more of csv, coco, .* did you mean 'coco'?"):
+        open_writers(tmp_path / "out", sources("a.jpg"), formats="cocoa")
+    assert left_in(tmp_path) == []
 
 
 def test_an_error_in_mid_run_leaves_no_table_and_no_draft(tmp_path):
-    writers = open_writers(tmp_path, sources("a.jpg", "b.jpg"), as_csv=True)
+    writers = open_writers(tmp_path, sources("a.jpg", "b.jpg"), formats=FORMATS)
     with pytest.raises(KeyError, match="unknown"):
         write_all(writers, [picture("in/a.jpg"), picture("unknown.jpg")])
-    assert set(left_in(tmp_path)) <= {"a.jpg"}
+    assert set(left_in(tmp_path)) <= {"a.jpg", "labels/.written", "labels/a.txt", "crops/.written", "crops/3/a-1.jpg"}
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_one_writer_that_can_not_close_aborts_the_rest():
@@ -274,8 +139,8 @@ def test_a_table_that_can_not_be_opened_leaves_no_draft_of_the_other(tmp_path, m
 
     monkeypatch.setattr(TextFile, "__init__", refuse_csv)
     with pytest.raises(OutputError) as refusal:  # held, and with it what was open: nothing is tidied up by chance
-        open_writers(tmp_path, sources("a.jpg"), as_csv=True)
-    assert left_in(tmp_path) == []
+        open_writers(tmp_path, sources("a.jpg"), formats="voc,csv")
+    assert list(tmp_path.iterdir()) == []
     assert str(refusal.value) == "detections.csv: found a full disk"
 
 
@@ -290,6 +155,107 @@ def test_results_of_an_earlier_run_are_kept_without_force(tmp_path):
         open_writers(tmp_path, sources("a.jpg"))
     open_writers(tmp_path, sources("a.jpg"), annotated=False, force=True).close()
     assert (tmp_path / "detections.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_of_an_earlier_run_is_kept_without_force(tmp_path, name):
+    def run(class_id: int, *, force: bool) -> None:
+        with open_writers(tmp_path, sources("a.jpg"), annotated=False, formats=name, force=force) as writers:
+            writers.write(found((class_id, 0.5, (1, 2, 30, 40)), source="in/a.jpg"))
+        (tmp_path / "detections.jsonl").unlink()
+
+    run(0, force=False)
+    before = {path: (tmp_path / path).read_bytes() for path in left_in(tmp_path)}
+    with pytest.raises(OutputError, match="found results of an earlier run, expected a new file; choose another "):
+        run(1, force=False)
+    assert {path: (tmp_path / path).read_bytes() for path in left_in(tmp_path)} == before
+    run(1, force=True)
+    after = {path: (tmp_path / path).read_bytes() for path in left_in(tmp_path)}
+    assert after != before
+    assert len(after) == len(before)  # no crop of the earlier run among them
+
+
+def test_with_force_nothing_of_an_earlier_run_stays(tmp_path):
+    def run(name: str, labels: tuple[str, ...]) -> list[str]:
+        given = sources(f"{name}.jpg")
+        with open_writers(tmp_path, given, annotated=False, formats="yolo,voc,crops", force=True) as writers:
+            writers.write(found((0, 0.5, (1, 2, 30, 40)), labels=labels, source=f"in/{name}.jpg"))
+        return [path for path in left_in(tmp_path) if not path.endswith(".written")]
+
+    run("a", ("cat", "dog"))
+    for mine in ("labels/classes.txt", "crops/IMG-2024.jpg", "comp4_det_test_mine.txt"):
+        (tmp_path / mine).touch()
+    assert run("b", ("cow",)) == [
+        "comp4_det_test_cow.txt", "comp4_det_test_mine.txt", "crops/IMG-2024.jpg", "crops/cow/b-1.jpg",
+        "detections.jsonl", "labels/b.txt", "labels/classes.txt",
+    ]  # fmt: skip
+
+
+def test_crops_are_not_cleared_while_they_are_read(tmp_path):
+    photo = tmp_path / "crops" / "dog" / "a-1.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.touch()
+    with pytest.raises(OutputError, match=r"a-1\.jpg: found an input of this run, expected a new file; "):
+        open_writers(tmp_path, [Source(photo, "picture", Path("b.jpg"))], formats="crops", force=True)
+    assert photo.exists()
+
+
+@pytest.mark.parametrize("name, image_id", [("coco", "7"), ("voc", "a")])
+def test_pictures_of_one_id_are_told_of(tmp_path, name, image_id):
+    given = {"coco": ("a_7.jpg", "b_007.jpg"), "voc": ("a.1.jpg", "a.2.jpg")}[name]
+    message = (
+        f"^in/{given[1]} and in/{given[0]} have one id in {name} results, {image_id}; rename one to tell them apart$"
+    )
+    with pytest.warns(Yolov2Warning, match=message):
+        open_writers(tmp_path, sources(*given), formats=name).abort()
+
+
+@pytest.mark.parametrize("name, image_id", [("coco", "clip_000000"), ("voc", "clip_000000")])
+def test_videos_whose_frames_have_one_id_are_told_of(tmp_path, name, image_id):
+    given = [*sources("clip.mp4", kind="video"), *sources("clip.avi", kind="video")]
+    message = f"^in/clip.avi and in/clip.mp4 have one id in {name} results, {image_id}; rename one to tell them apart$"
+    with pytest.warns(Yolov2Warning, match=message):
+        open_writers(tmp_path, given, formats=name, annotated=False).abort()
+
+
+def test_a_picture_that_is_called_as_a_frame_is_told_of(tmp_path):
+    given = [*sources("clip_000012.jpg", "clip_12.jpg"), *sources("clip.mp4", kind="video")]
+    message = (
+        "^in/clip_000012.jpg and a frame of in/clip.mp4 may have one id in voc results, clip_000012; "
+        "rename one to tell them apart$"
+    )
+    with pytest.warns(Yolov2Warning, match=message):
+        open_writers(tmp_path, given, formats="voc", annotated=False).abort()
+
+
+@pytest.mark.parametrize(
+    "picture_name", ["clip.jpg", "clip_12.jpg", "clip_0000012.jpg", "film_000012.jpg", "clip_000012_1.jpg"]
+)
+def test_a_picture_of_its_own_beside_a_video_is_not_told_of(tmp_path, picture_name):
+    given = [*sources(picture_name), *sources("clip.mp4", kind="video")]
+    open_writers(tmp_path, given, formats="voc,coco", annotated=False).abort()  # a warning would be an error
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet", ".json"])
+def test_a_table_alone_has_the_format_of_its_ending(tmp_path, ending):
+    path = tmp_path / f"found{ending}"
+    with open_table(path) as table:
+        table.write(picture())
+    assert left_in(tmp_path) == [path.name]
+    if ending == ".parquet":
+        assert pq.read_table(path)["label"].to_pylist() == ["3"]
+    else:
+        start = {".jsonl": '{"source": "a.jpg", ', ".csv": "source,frame,label,", ".json": '[\n{"image_id":"a", '}
+        assert path.read_text().startswith(start[ending])
+
+
+def test_a_table_of_an_unknown_ending_is_refused(tmp_path):
+    with pytest.raises(OutputError) as refusal:
+        open_table(tmp_path / "found.xlsx")
+    assert str(refusal.value) == (
+        f"{tmp_path}/found.xlsx: found the ending '.xlsx', expected one of .jsonl .csv .parquet .json; "
+        "choose one for the format: .json is COCO results"
+    )
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -320,24 +286,3 @@ def test_no_two_inputs_share_an_output():
 def test_what_an_earlier_run_left_below_the_inputs_is_no_input():
     given = [*sources("a.jpg", "out/a.jpg", "outer/a.jpg"), Source(Path("in/out/a.jpg"), "picture", Path("a.jpg"))]
     assert without_outputs(given, Path("in/out")) == [given[0], given[2], given[3]]  # the last was named itself
-
-
-def test_work_waits_when_too_much_of_it_waits():
-    gate, done = threading.Event(), list[int]()
-
-    def job(number: int) -> None:
-        gate.wait()
-        done.append(number)
-
-    work = Work(1, waiting=2)
-    work.submit(job, 0)
-    work.submit(job, 1)
-    third = threading.Thread(target=work.submit, args=(job, 2))
-    third.start()
-    third.join(timeout=0.05)
-    waits = third.is_alive()
-    gate.set()
-    third.join()
-    work.finish()
-    assert waits
-    assert done == [0, 1, 2]

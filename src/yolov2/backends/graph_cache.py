@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
 from yolov2 import __version__
 from yolov2.darknet.weights import Weights
@@ -19,6 +20,11 @@ from yolov2.network.spec import Network
 
 MOST_BYTES = 2 * 2**30  # of all entries together; the ones not used for longest go first
 DRAFT = ".draft-"
+
+
+def default_cache() -> Path:
+    """Where graphs are kept if nobody says otherwise: a folder among the platform's caches."""
+    return user_cache_path("yolov2") / "graphs"
 
 
 def graph_key(network: Network, weights: Weights, *, runtime: str) -> str:

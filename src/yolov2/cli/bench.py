@@ -98,8 +98,9 @@ def _pictures(sources: Sequence[Path], failed: list[Failure]) -> tuple[Path, ...
     from yolov2.records import Failure
 
     expanded = expand_sources(sources)
-    failed += [Failure(str(source.path), source.error) for source in expanded if source.error]
-    found = tuple(source.path for source in expanded if source.kind == "picture" and not source.error)
+    failed += [Failure(source.name, source.error) for source in expanded if source.error]
+    pictures = [source for source in expanded if source.kind == "picture" and source.is_file]
+    found = tuple(source.path for source in pictures if not source.error)
     if not found:
         raise PictureError.at(
             "bench", found="no pictures", expected="picture files", repair="name some, or none at all"

@@ -47,7 +47,7 @@ Exit status: 0 done; 1 some inputs failed, each is named; 2 nothing could start;
 
 
 @click.command(epilog=EPILOG)
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=values.Place())
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=values.Named())
 @options.model
 @click.option("--top", metavar="N", type=values.Whole(1), default=5, show_default=True, help="Show the best N classes.")
 @click.option(
@@ -60,6 +60,7 @@ Exit status: 0 done; 1 some inputs failed, each is named; 2 nothing could start;
 )
 @options.as_json
 @click.option("--strict", is_flag=True, help="Stop at the first input that fails.")
+@options.clip
 @options.size
 @options.max_pixels
 @click.option("--faithful", is_flag=True, help=FAITHFUL)
@@ -73,11 +74,15 @@ Exit status: 0 done; 1 some inputs failed, each is named; 2 nothing could start;
 @click.pass_context
 def classify(
     ctx: click.Context,
-    sources: tuple[Path, ...],
+    sources: tuple[str, ...],
     top: int,
     as_json: bool,
     strict: bool,
     batch: int,
+    start_s: float | None,
+    end_s: float | None,
+    stride: int,
+    allow_urls: bool,
     model: Path | None,
     softmax: bool,
     cache: Path | None,
@@ -86,11 +91,14 @@ def classify(
 ) -> int:
     """Name what pictures show as a whole.
 
-    SOURCE is a picture or a video file, a folder with all that lies below it, or a quoted pattern. MODEL is a
-    classifier, such as darknet19.cfg.
+    SOURCE is a picture or a video file, a folder with all that lies below it, a quoted pattern, a .txt list with a
+    name a line, - (a picture or such a list on standard input), the number of a camera, or with --allow-urls the
+    address of a video. MODEL is a classifier, such as darknet19.cfg.
     """
     if model is None and chosen["weights"] is None:
         raise click.UsageError("No classifier named: give -m MODEL, such as -m darknet19.cfg.", ctx)
+    from threading import Event
+
     from yolov2.cli.findings import NoFiles, follow
     from yolov2.cli.labels import Count, Labels, LabelsAsJson
     from yolov2.detect.classifier import ANY_SIZE, Classifier
@@ -98,7 +106,8 @@ def classify(
     from yolov2.detect.sources import expand_sources
     from yolov2.network.layers import Softmax
 
-    inputs = expand_sources(sources)
+    clip = options.clip_of(start_s=start_s, end_s=end_s, stride=stride)
+    inputs = expand_sources(sources, allow_urls=allow_urls)
     with options.refusals():
         kept = options.cache_folder(cache, no_cache=no_cache)
         if chosen["preprocess"] not in ANY_SIZE:  # there, pictures decide how much
@@ -107,6 +116,8 @@ def classify(
     with classifier:
         if softmax and isinstance(classifier.network.head, Softmax):
             log.warning("--softmax has no effect: the network ends in [softmax]")
-        results = run(classifier, inputs, batch=batch)
+        stop = Event()
+        results = run(classifier, inputs, batch=batch, clip=clip, stop=stop)
         screen = LabelsAsJson(top) if as_json else Labels(top)
-        return follow(results, NoFiles(), screen, Count(inputs), options.messages_of(ctx), strict=strict)
+        tally, messages = Count(inputs, clip=clip), options.messages_of(ctx)
+        return follow(results, NoFiles(), screen, tally, messages, strict=strict, stop=stop)

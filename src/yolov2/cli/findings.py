@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -24,8 +25,10 @@ from yolov2.cli.terminal import (
     duration,
     paint,
 )
-from yolov2.detect.writers import NOWHERE, Result, json_line
+from yolov2.detect.text_writers import NOWHERE, json_line
+from yolov2.detect.writers import Result
 from yolov2.errors import OutputError, Yolov2Error, printable
+from yolov2.pictures.clip import WHOLE, Clip
 from yolov2.records import Classification, Detections, Failure
 
 if TYPE_CHECKING:
@@ -73,15 +76,16 @@ def follow(
     messages: Messages,
     *,
     strict: bool,
+    stop: Event | None = None,
 ) -> int:
     """Write, show and count results as they come, and say at the end how it went. The exit status.
 
     An error in mid-run ends it with status 1: something did start. What was finished by then is kept, unless it is the
-    files themselves that can't be written.
+    files themselves that can't be written. An interrupt sets `stop`: a live source may have nothing to say for long.
     """
     meter = Meter(tally.total, *tally.unit, shown=messages.verbosity >= 0)
     is_broken = False
-    with Interrupts() as interrupts:
+    with Interrupts(stop) as interrupts:
         try:
             with meter, files, closing(results):
                 try:
@@ -230,15 +234,17 @@ class Video:
 class Tally:
     """How many of what went through, and what failed."""
 
-    def __init__(self, inputs: Sequence[Source], out: Path | None, *, limit: int | None = None) -> None:
-        self._inputs, self._out, self._limit = len({str(source.path) for source in inputs}), out, limit
+    def __init__(
+        self, inputs: Sequence[Source], out: Path | None, *, limit: int | None = None, clip: Clip = WHOLE
+    ) -> None:
+        self._inputs, self._out, self._limit = len({source.name for source in inputs}), out, limit
         self._full = 0  # pictures and frames with as many detections as are kept
         self._tried: set[str] = set()
         self._pictures = self._frames = self._detections = 0
         self._videos: set[str] = set()
         self.failed: dict[str, str] = {}  # source: error
-        has_video = any(source.kind == "video" for source in inputs)
-        self.total = _total(inputs)
+        has_video = any(source.kind != "picture" and not source.error for source in inputs)
+        self.total = _total(inputs, clip)
         self.unit = ("frame", "frames")
         if not has_video:
             self.unit = ("picture", "pictures")
@@ -294,8 +300,10 @@ class Tally:
         return [f"{len(names):,} of {counted(self._inputs, 'input')} failed: {', '.join(names[:NAMED])}{more}"]
 
 
-def _total(inputs: Sequence[Source]) -> int | None:
+def _total(inputs: Sequence[Source], clip: Clip) -> int | None:
     """How many pictures and frames there are, by what videos promise; None where one does not, and for many videos."""
+    if any(source.address and not source.error for source in inputs):
+        return None
     videos = [source.path for source in inputs if source.kind == "video"]
     if not videos:
         return len(inputs)
@@ -303,7 +311,7 @@ def _total(inputs: Sequence[Source]) -> int | None:
         return None
     from yolov2.pictures.video import promised_frames
 
-    counts = [promised_frames(path) for path in videos]
+    counts = [promised_frames(path, clip=clip) for path in videos]
     if any(count is None for count in counts):
         return None
     return len(inputs) - len(videos) + sum(count or 0 for count in counts)

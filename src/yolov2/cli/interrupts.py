@@ -11,13 +11,14 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """Within its block, SIGINT or SIGTERM sets `requested`, no more; the next one raises KeyboardInterrupt.
+    """Within its block, SIGINT or SIGTERM sets `requested` and `event`, no more; the next raises KeyboardInterrupt.
 
     Outside the main thread, where Python takes no signals, nothing is changed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, event: threading.Event | None = None) -> None:
         self.requested = False
+        self._event = event or threading.Event()
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -32,4 +33,5 @@ class Interrupts:
     def _take(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
             raise KeyboardInterrupt
+        self._event.set()
         self.requested = True  # and nothing is said: the signal may have come in the middle of a line

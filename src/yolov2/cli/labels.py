@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from yolov2.cli.findings import Tally
 from yolov2.cli.terminal import BOLD, counted, duration, paint
 from yolov2.detect.sources import Source
-from yolov2.detect.writers import json_line
+from yolov2.detect.text_writers import json_line
 from yolov2.errors import printable
+from yolov2.pictures.clip import WHOLE, Clip
 from yolov2.records import Classification, Failure
 
 
@@ -51,8 +52,8 @@ class Labels:
 class Count(Tally):
     """How many pictures and frames went through, and what failed."""
 
-    def __init__(self, inputs: Sequence[Source]) -> None:
-        super().__init__(inputs, None)
+    def __init__(self, inputs: Sequence[Source], *, clip: Clip = WHOLE) -> None:
+        super().__init__(inputs, None, clip=clip)
 
     def lines(self, elapsed_s: float) -> list[str]:
         """What was done in this time; what failed."""

@@ -21,15 +21,23 @@ from yolov2.cli.terminal import Messages, discard_stdout
 from yolov2.errors import Yolov2Error, printable
 
 COMMANDS = {
+    "anchors": "yolov2.cli.anchors",
     "bench": "yolov2.cli.bench",
     "classify": "yolov2.cli.classify",
     "compare": "yolov2.cli.compare",
     "convert": "yolov2.cli.convert",
+    "darknet": "yolov2.cli.darknet",
+    "data": "yolov2.cli.data",
     "detect": "yolov2.cli.detect",
+    "eval": "yolov2.cli.eval",
+    "explain": "yolov2.cli.explain",
     "info": "yolov2.cli.info",
     "models": "yolov2.cli.models",
+    "train": "yolov2.cli.train",
 }
 
+
+ALIASES = {"predict": "detect", "val": "eval"}  # what other programs call a command -> its name here
 
 OTHER_NAMES = {  # of options elsewhere -> what they are called here
     "--confidence": "--conf",
@@ -37,6 +45,15 @@ OTHER_NAMES = {  # of options elsewhere -> what they are called here
     "--conf-thres": "--conf",
     "--thresh": "--conf",
     "--threshold": "--conf",
+    "--csv": "--write csv",
+    "--save-crop": "--write crops",
+    "--save-crops": "--write crops",
+    "--save-csv": "--write csv",
+    "--save-json": "--write coco",
+    "--save-txt": "--write yolo",
+    "--save_crop": "--write crops",
+    "--save_json": "--write coco",
+    "--save_txt": "--write yolo",
 }
 
 
@@ -68,7 +85,8 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
+        name = ALIASES.get(args[0], args[0])
+        args = [name, *args[1:]]
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             raise click.UsageError(f"No such command {printable(name)!r}. {_instead(name)}", ctx)
         return super().resolve_command(ctx, args)

@@ -11,13 +11,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from yolov2.cli.terminal import Messages
-from yolov2.cli.values import Number, Place, Whole, confidence, depth, size_hw, words
+from yolov2.cli.values import (
+    Number,
+    Place,
+    Whole,
+    confidence,
+    depth,
+    rectangle,
+    seconds,
+    sides_hw,
+    size_hw,
+    tile_hw,
+    words,
+)
 from yolov2.errors import Yolov2Error
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from yolov2.detect.detector import Detector
+    from yolov2.pictures.clip import Clip
 
 F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[F], F]
@@ -102,7 +115,9 @@ partial = click.option(
     "--partial", metavar="N", type=Whole(1),
     help="The weights are those of the first N layers alone, as in darknet19_448.conv.23; the rest gets start values.",
 )  # fmt: skip
-size = click.option("--size", metavar="416|WxH", type=size_hw, help="Input size of the network. [its own]")
+size = click.option(
+    "--size", "--imgsz", "size", metavar="416|WxH", type=size_hw, help="Input size of the network. [its own]"
+)
 batch = click.option("--batch", metavar="N", type=Whole(1), default=1, show_default=True, help="Pictures a pass.")
 runtime = all_of(
     click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda:0 or mps."),
@@ -135,8 +150,7 @@ conf = click.option(
     help="A score must lie above it; by class as person=0.4,dog=0.2, the others at 0.25. "
     "[what a checkpoint says, or 0.25]",
 )  # fmt: skip
-selection = all_of(
-    conf,
+suppression = all_of(
     click.option(
         "--iou", metavar="NUMBER", type=Number(0, 1), default=0.45, show_default=True,
         help="Boxes of one class that overlap more are one object.",
@@ -147,23 +161,59 @@ selection = all_of(
         "objectness, any class against any other, or not at all.",
     ),
     click.option("--classes", metavar="NAMES", type=words, help="Only these, as person,dog. [all]"),
-    click.option(
-        "--max-det", metavar="N", type=Whole(1), default=300, show_default=True,
-        help="Keep the best N of a picture.",
-    ),
+)  # fmt: skip
+walk = all_of(
     click.option(
         "--tree-threshold", metavar="NUMBER", type=Number(0, 1), default=0.5, show_default=True,
         help="Walk down a WordTree while it is this sure.",
     ),
     click.option("--depth", metavar="N|leaf", type=depth, help="How deep at most; leaf: to the end, however unsure."),
 )  # fmt: skip
+selection = all_of(
+    conf,
+    suppression,
+    click.option(
+        "--max-det", metavar="N", type=Whole(1), default=300, show_default=True,
+        help="Keep the best N of a picture.",
+    ),
+    walk,
+)  # fmt: skip
 resize = click.option(
     "--resize", type=click.Choice(["letterbox", "stretch"]),
     help="Fit the picture into the input with grey borders, or distort it. [what a checkpoint says, or letterbox]",
 )  # fmt: skip
+parts = all_of(
+    click.option(
+        "--roi", metavar="X1,Y1,X2,Y2", type=rectangle,
+        help="Look only at this part of every picture; in pixels, or in shares of it as 0,0.5,1,1.",
+    ),
+    click.option(
+        "--tile", metavar="416|WxH", type=tile_hw,
+        help="Look at larger pictures in overlapping tiles of this size, too, and put together what a seam cuts.",
+    ),
+    click.option(
+        "--min-size", metavar="N|WxH", type=sides_hw, help="Leave out boxes that are narrower or lower, in pixels."
+    ),
+    click.option("--max-size", metavar="N|WxH", type=sides_hw, help="Leave out boxes that are wider or higher."),
+)  # fmt: skip
+clip = all_of(
+    click.option(
+        "--start", "start_s", metavar="TIME", type=seconds,
+        help="Read videos from here on: seconds, or [hh:]mm:ss; of a live source from when watching began.",
+    ),
+    click.option("--end", "end_s", metavar="TIME", type=seconds, help="Read videos until here."),
+    click.option(
+        "--stride", metavar="N", type=Whole(1), default=1, show_default=True, help="Read every Nth frame of videos."
+    ),
+    click.option("--allow-urls", is_flag=True, help="Open addresses, too: rtsp, rtsps, http, https."),
+)  # fmt: skip
 max_pixels = click.option(
     "--max-pixels", metavar="N", type=Whole(1),
     help="Refuse a picture or video whose header claims more. [50,000,000]",
+)  # fmt: skip
+data_form = click.option(
+    "--from", "form", help="The format of DATA, where its content does not tell.",
+    type=click.Choice(["voc", "coco", "darknet", "ultralytics", "folders", "list", "cvat", "labelme", "label-studio"]),
 )  # fmt: skip
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 
@@ -178,6 +228,14 @@ def open_detector(*, model: Path | None, cache: Path | None, no_cache: bool, bat
     with refusals():
         tell_memory(model, cache=not no_cache, batch=batch, **chosen)
         return Detector.open(model, cache=cache_folder(cache, no_cache=no_cache), **given(chosen))
+
+
+def clip_of(*, start_s: float | None, end_s: float | None, stride: int) -> Clip:
+    """The part of videos that these options describe. Raises Yolov2Error."""
+    from yolov2.pictures.clip import Clip
+
+    with refusals():
+        return Clip(start_s or 0.0, end_s, stride)
 
 
 def tell_memory(
@@ -223,14 +281,15 @@ def refusals() -> Generator[None]:
 
 
 OPTION = re.compile(
-    r"^(conf|iou|nms|max_det|classes|resize|size|tree_threshold|depth|max_pixels|preprocess|thresholds): "
+    r"^(conf|iou|nms|max_det|classes|resize|size|roi|tile|min_size|max_size|tree_threshold|depth|max_pixels"
+    r"|preprocess|thresholds|start_s|end_s|stride): "
 )
 
 
 def _option(named: re.Match[str]) -> str:
     """`max_det: ` -> `--max-det: `: a setting as the command line spells it."""
     name = "conf" if named[1] == "thresholds" else named[1]  # as a checkpoint calls them
-    return f"--{name.replace('_', '-')}: "
+    return f"--{name.removesuffix('_s').replace('_', '-')}: "
 
 
 def is_given(ctx: click.Context, name: str) -> bool:

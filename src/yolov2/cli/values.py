@@ -25,6 +25,17 @@ class Place(click.Path):
         return super().convert(value, param, ctx)
 
 
+class Named(click.types.StringParamType):
+    """What a run is to read, as it was typed: a path would lose a slash of an address."""
+
+    name = "source"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):
+            self.fail("found an empty name, expected a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Whole(click.IntRange):
     """A whole number of a range, which help puts in words."""
 
@@ -64,6 +75,49 @@ def size_hw(text: str) -> tuple[int, int]:
         expected = f"sides of at most {LONGEST_SIDE:,} pixels"
         raise Yolov2Error.at("--size", found=f"{largest:,}", expected=expected, repair="give a smaller one, as 608")
     return int(sides[-1]), int(sides[0])
+
+
+def tile_hw(text: str) -> tuple[int, int]:
+    """`416` or `WxH` in pixels of the picture -> (height, width)."""
+    height, width = sides_hw(text)
+    return max(1, round(height)), max(1, round(width))
+
+
+def sides_hw(text: str) -> tuple[float, float]:
+    """`20` or `WxH` in pixels -> (height, width)."""
+    try:
+        sides = [float(side) for side in text.lower().split("x")]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2) or not all(0 < side < math.inf for side in sides):
+        raise click.BadParameter(f"found {text!r}, expected pixels as 20, or width x height as 20x40")
+    return sides[-1], sides[0]
+
+
+def seconds(text: str) -> float:
+    """`12.5`, `1:30` or `1:02:03.5` -> seconds."""
+    parts = text.split(":")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= 3 or not all(0 <= number < math.inf for number in numbers):
+        raise click.BadParameter(f"found {text!r}, expected seconds as 12.5, or a time as 1:30 or 1:02:03")
+    if any(not part.isdecimal() for part in parts[:-1]) or any(number >= 60 for number in numbers[1:]):
+        raise click.BadParameter(f"found {text!r}, expected whole hours and minutes, and minutes and seconds below 60")
+    return sum(number * 60**power for power, number in enumerate(reversed(numbers)))
+
+
+def rectangle(text: str) -> tuple[float, ...]:
+    """`100,50,400,300` or `0,0.5,1,1` -> left, top, right, bottom."""
+    try:
+        sides = tuple(float(side) for side in text.split(","))
+    except ValueError:
+        sides = ()
+    if len(sides) != 4:
+        expected = "LEFT,TOP,RIGHT,BOTTOM in pixels as 100,50,400,300, or in shares of the picture as 0,0.5,1,1"
+        raise click.BadParameter(f"found {text!r}, expected {expected}")
+    return sides
 
 
 def confidence(text: str) -> float | dict[str, float]:

@@ -33,7 +33,8 @@ from yolov2.hierarchy.wordtree import (
 from yolov2.network.layers import Softmax, section_name
 from yolov2.network.mismatch import Mismatch
 from yolov2.network.spec import Arithmetic, Network
-from yolov2.pictures.crops import PREPROCESSINGS, RESIZED, TRY_SIDE, Views
+from yolov2.pictures.channels import with_channels
+from yolov2.pictures.crops import PREPROCESSINGS, RESIZED, TRY_MEANS, TRY_SIDE, Views
 from yolov2.records import Classification, Failure, Frame
 
 LARGEST_INPUT = 1 << 22  # pixels: a network holds a hundred times as many numbers at once
@@ -52,7 +53,7 @@ class Classifier:
 
     names: by class id. tree: of a softmax over a WordTree; probabilities are then those of its leaves, and 0 above.
     map: nodes of the tree, leaves or not, that are the classes of an answer.
-    Raises ModelError if the network is no classifier of colour pictures, Mismatch if it does not fit `size`,
+    Raises ModelError if the network is no classifier, Mismatch if it does not fit `size`,
     BackendError if the backend can't run it.
     """
 
@@ -73,7 +74,7 @@ class Classifier:
     ) -> None:
         self.settings = ClassifierSettings(**settings)
         self.network = sized(network, TRY_SIDE if self.settings.preprocess == "try" else self.settings.size)
-        _check_classifier(self.network, tree)
+        _check_classifier(self.network, tree, self.settings.preprocess)
         check_map(map, tree)
         self.names, self.tree, self.map = tuple(names), tree, map
         self._temperature = self.network.head.temperature if isinstance(self.network.head, Softmax) else 1.0
@@ -142,6 +143,11 @@ class Classifier:
         return self.network.raw_shape.size if self.map is None else len(self.map)
 
     @property
+    def channels(self) -> int:
+        """How many a picture has: 3 are RGB, 1 is grey."""
+        return self.network.input.channels
+
+    @property
     def input_size(self) -> Size:
         """(height, width) of the network's own input."""
         return self.network.input.height, self.network.input.width
@@ -154,7 +160,7 @@ class Classifier:
         """
         if isinstance(pictures, (list, tuple)):
             return [self(picture, bgr=bgr) for picture in pictures]  # pyright: ignore[reportUnknownVariableType]
-        frame = as_frame(pictures, bgr=bgr, exif=not self.settings.faithful, max_pixels=self.settings.max_pixels)
+        frame = self.frame(pictures, bgr=bgr)
         return self.decode(self.raw([self.prepare(frame)]), frames=[frame])[0]
 
     def stream(
@@ -163,23 +169,38 @@ class Classifier:
         *,
         batch: int = 1,
         on_failure: Callable[[Failure], None] | None = None,
+        stride: int = 1,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        allow_urls: bool = False,
     ) -> Iterator[Classification]:
         """The Classification of every picture and every frame of every video, in order, while reading runs ahead.
 
-        Sources are files, folders and patterns. What can't be read is handed to `on_failure`; without one it is
-        warned of. Memory is bounded whatever the number of sources.
+        Sources are files, folders, patterns, lists, "-", cameras and, with `allow_urls`, addresses of video. Of videos
+        every `stride`-th frame is looked at, from `start_s` until `end_s`. What can't be read is handed to
+        `on_failure`; without one it is warned of. Memory is bounded whatever the number of sources.
         """
-        return stream(self, sources, batch=batch, on_failure=on_failure)
+        return stream(
+            self, sources, batch=batch, on_failure=on_failure,
+            stride=stride, start_s=start_s, end_s=end_s, allow_urls=allow_urls,
+        )  # fmt: skip
+
+    def frame(self, picture: Any, *, bgr: bool = False) -> Frame:
+        """A picture of any kind that `classifier(...)` takes, as a Frame."""
+        exif, max_pixels = not self.settings.faithful, self.settings.max_pixels
+        return as_frame(picture, bgr=bgr, exif=exif, max_pixels=max_pixels, channels=self.channels)
 
     def prepare(self, frame: Frame) -> Views:
-        """What the network is shown of a frame: one or more (3, H, W) RGB, in 0..1 but for preprocess try.
+        """What the network is shown of a frame: one or more (C, H, W), in 0..1 but for preprocess try.
 
-        Raises PictureError if a view would be too large, or of a size that the network does not take.
+        Raises PictureError if a view would be too large, of a size that the network does not take, or of other
+        channels than it has.
         """
         resized = RESIZED.get(self.settings.preprocess)
         for size in resized(frame.size, self.input_size) if resized else ():
             self._check_fits(frame, size)
-        return PREPROCESSINGS[self.settings.preprocess](frame.pixels, self.input_size)
+        pixels = with_channels(frame, self.channels)
+        return PREPROCESSINGS[self.settings.preprocess](pixels, self.input_size)
 
     def raw(self, images: Sequence[Views]) -> list[NDArray[np.float32]]:
         """The network's output for every view of every picture: (views, classes) a picture.
@@ -277,14 +298,14 @@ def _has_probabilities(network: Network, wants_softmax: bool | None) -> bool:
     return False
 
 
-def _check_classifier(network: Network, tree: WordTree | None) -> None:
+def _check_classifier(network: Network, tree: WordTree | None, preprocess: str) -> None:
     name, shape = network.name or "network", network.raw_shape
     if network.region is not None:
         repair = "use detect, which finds every object with its box"
         raise ModelError.at(name, found="a detector, with [region] at its end", expected="a classifier", repair=repair)
-    if network.input.channels != 3:
-        found, repair = f"channels={network.input.channels}", "use a network with channels=3"
-        raise ModelError.at(name, found=found, expected="3, for colour pictures", repair=repair)
+    if network.input.channels != len(TRY_MEANS) and preprocess == "try":
+        found, repair = f"channels={network.input.channels}", "use preprocess predict"
+        raise ModelError.at(name, found=found, expected="3, whose means preprocess try knows", repair=repair)
     if (shape.height, shape.width) != (1, 1):
         found, repair = f"{shape.width} x {shape.height} answers at its end", "write [avgpool] before its end"
         raise ModelError.at(name, found=found, expected="one, for the whole picture", repair=repair)

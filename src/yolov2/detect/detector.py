@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self, Unpack
+from typing import Any, Self, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,33 +16,34 @@ from numpy.typing import NDArray
 from yolov2.backends.base import open_backend
 from yolov2.boxes import xyxy_from_cxcywh
 from yolov2.darknet.weights import Weights
+from yolov2.detect.decoder import Decoder, Rows
 from yolov2.detect.fitting import check_map, check_tree, sized
 from yolov2.detect.model_files import find_model
 from yolov2.detect.models import load_model
 from yolov2.detect.pipeline import stream
-from yolov2.detect.settings import Settings, SettingsOptions, check_options
+from yolov2.detect.settings import Rectangle, Settings, SettingsOptions, both, check_options
 from yolov2.detect.sources import as_frame
-from yolov2.errors import ModelError
-from yolov2.hierarchy.wordtree import WordTree, paths_of
+from yolov2.detect.tiling import views_of
+from yolov2.errors import ModelError, PictureError, printable
+from yolov2.hierarchy.wordtree import WordTree
 from yolov2.network.layers import Region
 from yolov2.network.spec import Arithmetic, Network
-from yolov2.pictures.letterbox import Placement, letterbox, place_letterbox, place_stretch, stretch, unletterbox
-from yolov2.records import Detections, Failure, Frame, TreePath
-from yolov2.region.decode import Candidates, candidates, mapped
-from yolov2.region.select import Selection, select, select_nodes
+from yolov2.pictures.channels import with_channels
+from yolov2.pictures.letterbox import Image, letterbox, stretch
+from yolov2.records import Detections, Failure, Frame
 
-PLACEMENTS = {"letterbox": place_letterbox, "stretch": place_stretch}
+VIEWS_AT_ONCE = 8  # of a picture in tiles: more gain nothing, and take memory
+MOST_RAW_BYTES = 512 << 20  # that the raw heads of all tiles of a picture may take
+
 RESIZES = {"letterbox": letterbox, "stretch": stretch}
 
 
-class Rows(NamedTuple):
-    """What was found in one picture, best first, still in fractions of the network input."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Tiled:
+    """A picture of which the network sees several views; they are made a few at a time."""
 
-    boxes: NDArray[np.float32]  # (N, 4) cxcywh
-    objectness: NDArray[np.float32]
-    class_ids: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    paths: tuple[TreePath, ...]
+    pixels: NDArray[np.uint8]  # (H, W, C)
+    views: tuple[Rectangle, ...]
 
 
 class Detector:
@@ -50,7 +51,9 @@ class Detector:
 
     names: by class id. tree: of a head whose classes are nodes. map: nodes of it that are the classes of an answer,
     in place of the one node that each box is walked down to.
-    Raises ModelError if the network is no detector of colour pictures, Mismatch if it does not fit `size`,
+    A picture has as many channels as the network's input: three are RGB, one is grey, four keep alpha, and any other
+    number comes as an array or a .npy file.
+    Raises ModelError if the network is no detector, Mismatch if it does not fit `size`,
     BackendError if the backend can't run it.
     """
 
@@ -76,7 +79,7 @@ class Detector:
         check_map(map, tree)
         self.tree, self.map = tree, map
         self.names = tuple(names)
-        self._thresholds = self.settings.thresholds(self.names, self.num_classes)
+        self._decoder = self._decoder_by(self.settings)
         self._is_closed = False
         self.backend = open_backend(
             backend, self.network, weights, device=device, precision=precision, threads=threads, cache=cache
@@ -135,6 +138,11 @@ class Detector:
         return self.region.classes if self.map is None else len(self.map)
 
     @property
+    def channels(self) -> int:
+        """How many a picture has: 3 are RGB, 1 is grey."""
+        return self.network.input.channels
+
+    @property
     def input_size(self) -> tuple[int, int]:
         """(height, width) of the network's input."""
         return self.network.input.height, self.network.input.width
@@ -142,13 +150,13 @@ class Detector:
     def __call__(self, pictures: Any, *, bgr: bool = False) -> Any:
         """The Detections of one picture, or a list of them for a list.
 
-        A picture is a path, encoded bytes, an array (H, W, 3) uint8 (RGB, or BGR with `bgr`), or a PIL image.
+        A picture is a path, encoded bytes, an array (H, W, C) uint8 (RGB, or BGR with `bgr`), or a PIL image.
         Raises PictureError for one that can't be read.
         """
         if isinstance(pictures, (list, tuple)):
             return [self(picture, bgr=bgr) for picture in pictures]  # pyright: ignore[reportUnknownVariableType]
         frame = self.frame(pictures, bgr=bgr)
-        return self.decode(self.raw(self.prepare(frame)[None]), frames=[frame])[0]
+        return self.decode(self.raw([self.prepare(frame)]), frames=[frame])[0]
 
     def stream(
         self,
@@ -156,13 +164,21 @@ class Detector:
         *,
         batch: int = 1,
         on_failure: Callable[[Failure], None] | None = None,
+        stride: int = 1,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        allow_urls: bool = False,
     ) -> Iterator[Detections]:
         """The Detections of every picture and every frame of every video, in order, while reading runs ahead.
 
-        Sources are files, folders and patterns. What can't be read is handed to `on_failure`; without one it is
-        warned of. Memory is bounded whatever the number of sources.
+        Sources are files, folders, patterns, lists, "-", cameras and, with `allow_urls`, addresses of video. Of videos
+        every `stride`-th frame is looked at, from `start_s` until `end_s`. What can't be read is handed to
+        `on_failure`; without one it is warned of. Memory is bounded whatever the number of sources.
         """
-        return stream(self, sources, batch=batch, on_failure=on_failure)
+        return stream(
+            self, sources, batch=batch, on_failure=on_failure,
+            stride=stride, start_s=start_s, end_s=end_s, allow_urls=allow_urls,
+        )  # fmt: skip
 
     def with_settings(self, **settings: Unpack[SettingsOptions]) -> Self:
         """The same model with other settings on the same backend: closing either closes both.
@@ -175,23 +191,60 @@ class Detector:
             raise ValueError(
                 f"size: found {other.settings.size}, expected {self.settings.size}, which the backend is for"
             )
-        other._thresholds = other.settings.thresholds(self.names, self.num_classes)
+        other._decoder = self._decoder_by(other.settings)
         return other
 
     def frame(self, picture: Any, *, bgr: bool = False) -> Frame:
         """A picture of any kind that `detector(...)` takes, as a Frame."""
         exif, max_pixels = not self.settings.faithful, self.settings.max_pixels
-        return as_frame(picture, bgr=bgr, exif=exif, max_pixels=max_pixels)
+        return as_frame(picture, bgr=bgr, exif=exif, max_pixels=max_pixels, channels=self.channels)
 
-    def prepare(self, frame: Frame) -> NDArray[np.float32]:
-        """The network's input for a frame: (3, H, W) RGB in 0..1."""
-        return RESIZES[self.settings.resize](frame.pixels, self.input_size)
+    def prepare(self, frame: Frame) -> Any:
+        """The network's input for a frame, (C, H, W) in 0..1; with `tile` a Tiled, of which `raw` makes several.
 
-    def raw(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The raw head of a batch (B, 3, H, W) in 0..1: (B, A * (coords + 1 + C), H / stride, W / stride)."""
+        Raises PictureError for a frame that has other channels, no pixel in the region of interest, or too many tiles.
+        """
+        pixels = with_channels(frame, self.channels)
+        try:
+            views = self.views(frame.size)
+        except ValueError as wrong:
+            raise PictureError(f"{printable(frame.source) or 'picture'}: {wrong}") from None
+        if self.settings.tile is None:
+            return self._image(pixels, views[0])
+        most = max(1, MOST_RAW_BYTES // (4 * self.network.raw_shape.size))
+        if len(views) > most:
+            where, expected = printable(frame.source) or "picture", f"at most {most:,} with this network"
+            raise PictureError.at(where, found=f"{len(views):,} tiles", expected=expected, repair="give a larger tile")
+        return Tiled(pixels, views)
+
+    def views(self, size: tuple[int, int]) -> tuple[Rectangle, ...]:
+        """What the network sees of a picture of this (height, width): the region of interest, and the tiles of it."""
+        area, tile = self.settings.area(size), self.settings.tile
+        return (area,) if tile is None else views_of(area, both(tile))
+
+    def raw(self, images: Any) -> NDArray[np.float32]:
+        """The raw head of a batch (B, C, H, W) in 0..1: (B, A * (coords + 1 + C), H / stride, W / stride).
+
+        Or of a list of what `prepare` gave: then of all views of the first frame, all of the second, and so on.
+        """
         if self._is_closed:
             raise ValueError("this detector is closed")
-        return self.backend(images)
+        if isinstance(images, np.ndarray):
+            return self.backend(cast("NDArray[np.float32]", images))
+        views: list[Callable[[], Image]] = []
+        for image in images:
+            if isinstance(image, Tiled):
+                views.extend(partial(self._image, image.pixels, view) for view in image.views)
+            else:
+                views.append(partial(np.asarray, image))
+        parts = [views[start : start + VIEWS_AT_ONCE] for start in range(0, len(views), VIEWS_AT_ONCE)]
+        heads = [self.backend(np.stack([make() for make in part])) for part in parts]
+        return np.concatenate(heads) if len(heads) > 1 else heads[0]
+
+    def _image(self, pixels: NDArray[np.uint8], view: Rectangle) -> Image:
+        """The network's input (C, H, W) for a part of a picture."""
+        left, top, right, bottom = view
+        return RESIZES[self.settings.resize](pixels[top:bottom, left:right], self.input_size)
 
     def decode(
         self,
@@ -201,13 +254,18 @@ class Detector:
         frames: Sequence[Frame] | None = None,
     ) -> list[Detections]:
         """Raw heads (B, ...) -> Detections, for pictures of these (height, width), or for these frames."""
-        if frames is None:
-            if sizes is None or len(sizes) != len(raw):
-                raise ValueError(
-                    f"decode: found {len(sizes or ())} sizes, expected one for each of {len(raw)} pictures"
-                )
-            return [self._result(size, None, rows) for size, rows in zip(sizes, self._rows(raw), strict=True)]
-        return [self._result(frame.size, frame, rows) for frame, rows in zip(frames, self._rows(raw), strict=True)]
+        given = sizes or () if frames is None else [frame.size for frame in frames]
+        views = [self.views(size) for size in given]
+        if sum(map(len, views)) != len(raw):
+            found = (
+                f"{len(given)} sizes" if self.settings.tile is None else f"{sum(map(len, views))} views in these sizes"
+            )
+            raise ValueError(f"decode: found {found}, expected one for each of {len(raw)} pictures")
+        kept: Sequence[Frame | None] = frames if frames is not None else [None] * len(given)
+        return [
+            self._result(size, frame, rows)
+            for size, frame, rows in zip(given, kept, self._decoder.rows(raw, views), strict=True)
+        ]
 
     def close(self) -> None:
         """Give back what the backend holds."""
@@ -220,55 +278,10 @@ class Detector:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _rows(self, raw: NDArray[np.float32]) -> Iterator[Rows]:
-        """What was selected in each picture."""
-        lowest = float(self._thresholds.min())
-        found = candidates(raw, self.region, threshold=lowest, tree=self.tree, is_walked=self.map is None)
-        chosen = self._select(found)
-        borders = np.searchsorted(chosen.pictures, np.arange(len(raw) + 1))
-        for start, end in pairwise(borders.tolist()):
-            rows = slice(start, end if self.settings.limit is None else min(end, start + self.settings.limit))
-            yield Rows(
-                chosen.boxes[rows],
-                chosen.objectness[rows],
-                chosen.class_ids[rows],
-                chosen.scores[rows],
-                self._paths(found, chosen, rows),
-            )
-
-    def _select(self, found: Candidates) -> Selection:
-        """Which candidates count as found, and as what."""
-        options = self.settings
-        if self.tree is not None and self.map is not None:
-            found = mapped(found, self.tree, np.array(self.map, np.int64))
-        if self.tree is None or self.map is not None:
-            return select(found, conf=self._thresholds, iou=options.iou, nms=options.nms)
-        to_the_leaf = options.depth == "leaf"
-        return select_nodes(
-            found,
-            self.tree,
-            conf=self._thresholds,
-            iou=options.iou,
-            nms=options.nms,
-            tree_threshold=-1.0 if to_the_leaf else options.tree_threshold,
-            depth=options.depth if isinstance(options.depth, int) else None,
-            faithful=options.faithful,
-        )
-
-    def _paths(self, found: Candidates, chosen: Selection, rows: slice) -> tuple[TreePath, ...]:
-        """For every row of a tree model the nodes from a root down to its own, each with P(node)."""
-        if self.tree is None or self.map is not None:
-            return ()
-        steps = paths_of(chosen.class_ids[rows], self.tree)  # (N, levels), -1 before a root
-        conditional: NDArray[np.float32] = found.class_probs[chosen.candidates[rows][:, None], steps]
-        absolute = np.cumprod(np.where(steps >= 0, conditional, 1), axis=1, dtype=conditional.dtype)
-        return tuple(
-            tuple((self._label(node), p) for node, p in zip(nodes, products, strict=True) if node >= 0)
-            for nodes, products in zip(steps.tolist(), absolute.tolist(), strict=True)
-        )
-
-    def _label(self, node: int) -> str:
-        return self.names[node] if node < len(self.names) else str(node)
+    def _decoder_by(self, settings: Settings) -> Decoder:
+        thresholds = settings.thresholds(self.names, self.num_classes)
+        chosen = None if self.map is None else tuple(self.map)
+        return Decoder(self.region, self.input_size, settings, thresholds, self.names, self.tree, chosen)
 
     def _result(
         self,
@@ -276,11 +289,8 @@ class Detector:
         frame: Frame | None,
         rows: Rows,
     ) -> Detections:
-        placement: Placement = PLACEMENTS[self.settings.resize](size, self.input_size)
-        height, width = size
-        relative = xyxy_from_cxcywh(unletterbox(rows.boxes, placement))
         return Detections(
-            xyxy=(relative * np.array([width, height, width, height], np.float32)).astype(np.float32),
+            xyxy=xyxy_from_cxcywh(rows.boxes).astype(np.float32),
             scores=rows.scores.astype(np.float32),
             class_ids=rows.class_ids.astype(np.int64),
             objectness=rows.objectness.astype(np.float32),
@@ -298,10 +308,5 @@ def _region_of(network: Network, tree: WordTree | None) -> Region:
     if network.region is None:
         repair = "use classify for one label a picture"
         raise ModelError.at(name, found="no [region] at its end", expected="a detector", repair=repair)
-    if network.input.channels != 3:
-        found = f"channels={network.input.channels}"
-        raise ModelError.at(
-            name, found=found, expected="3, for colour pictures", repair="use a network with channels=3"
-        )
     check_tree(network, tree, classes=network.region.classes)
     return network.region

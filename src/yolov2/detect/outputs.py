@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from yolov2.detect.sources import Source
 from yolov2.errors import OutputError
 from yolov2.files import REFUSALS
+from yolov2.pictures.streams import CAMERA
+from yolov2.pictures.video import VIDEO_SUFFIXES
+
+LONGEST_STREAM = 100  # characters of the name that an address gives
 
 
 def target_paths(folder: Path, sources: Sequence[Source]) -> dict[str, Path]:
@@ -19,20 +24,20 @@ def target_paths(folder: Path, sources: Sequence[Source]) -> dict[str, Path]:
 def output_names(sources: Sequence[Source]) -> dict[str, Path]:
     """By source: the name of the annotated file, relative to the output folder. No two sources get the same.
 
-    JPEG for everything but PNG; a second `a.jpg` becomes `a-2.jpg`.
+    JPEG for every picture but PNG; a second `a.jpg` becomes `a-2.jpg`. Of a camera or an address: `camera-0.mp4`.
     """
     names: dict[str, Path] = {}
     taken: set[str] = set()
     for source in sources:
-        if source.error or str(source.path) in names:
+        if source.error or source.name in names:
             continue  # nothing to read; named twice, written once
-        wanted = source.relative.with_suffix(_ending(source))
+        wanted = _wanted(source)
         name, count = wanted, 1
         while str(name).casefold() in taken:  # casefold: file systems of other platforms take A.jpg for a.jpg
             count += 1
             name = wanted.with_stem(f"{wanted.stem}-{count}")
         taken.add(str(name).casefold())
-        names[str(source.path)] = name
+        names[source.name] = name
     return names
 
 
@@ -45,7 +50,7 @@ def without_outputs(sources: Sequence[Source], folder: Path) -> list[Source]:
         path = Path(os.path.realpath(source.path))
         return len(source.relative.parts) > 1 and root in home.parents and home in path.parents
 
-    return [source for source in sources if not is_output(source)]
+    return [source for source in sources if not (source.is_file and is_output(source))]
 
 
 def make_folder(path: Path) -> None:
@@ -59,14 +64,26 @@ def make_folder(path: Path) -> None:
         raise OutputError.at(str(path), found=found, expected=expected, repair=repair) from None
 
 
-def _ending(source: Source) -> str:
-    if source.kind == "video":
-        return ".mp4"
-    return ".png" if source.path.suffix.lower() == ".png" else ".jpg"
+def _wanted(source: Source) -> Path:
+    """The name of the annotated file before anybody else has it."""
+    if source.kind in ("camera", "stream"):
+        return Path(f"{_stream_name(source.name)}.mp4")
+    ending = ".mp4" if source.kind == "video" else ".png" if source.relative.suffix.lower() == ".png" else ".jpg"
+    return source.relative.with_suffix(ending)
+
+
+def _stream_name(name: str) -> str:
+    """`camera 0` -> camera-0; `rtsp://host:554/garden?x=1` -> rtsp-host-554-garden."""
+    if device := CAMERA.fullmatch(name):
+        return f"camera-{device[1]}"
+    bare = name.partition("?")[0]
+    stem, suffix = os.path.splitext(bare)
+    words = re.findall(r"[A-Za-z0-9._]+", stem if suffix.lower() in VIDEO_SUFFIXES else bare)
+    return "-".join(words)[:LONGEST_STREAM].strip(".-") or "stream"
 
 
 def refuse_inputs(targets: Iterable[Path], sources: Sequence[Source]) -> None:
-    inputs = {os.path.realpath(source.path) for source in sources}
+    inputs = {os.path.realpath(source.path) for source in sources if source.is_file}
     for target in targets:
         if os.path.realpath(target) in inputs:
             repair = "choose another folder with -o"

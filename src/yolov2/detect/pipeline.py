@@ -19,8 +19,11 @@ import numpy as np
 
 from yolov2.detect.sources import Source, expand_sources
 from yolov2.errors import Yolov2Error, Yolov2Warning
-from yolov2.pictures.read import read_picture
+from yolov2.pictures.clip import WHOLE, Clip
+from yolov2.pictures.live import Watch, watch
+from yolov2.pictures.read import decode_picture, read_picture
 from yolov2.pictures.video import open_video
+from yolov2.pictures.video_reader import VideoReader
 from yolov2.records import Failure, Frame
 
 WORKERS = 2
@@ -46,9 +49,12 @@ class Finder(Protocol[Found]):
     @property
     def settings(self) -> ReadingRules: ...
 
-    def prepare(self, frame: Frame) -> Any: ...  # (3, H, W), or several such images
+    @property
+    def channels(self) -> int: ...  # of a picture: 3 are RGB
 
-    def raw(self, images: Any) -> Any: ...  # those of a batch: (B, 3, H, W), or a list of the several
+    def prepare(self, frame: Frame) -> Any: ...  # (C, H, W), or several such images
+
+    def raw(self, images: Any) -> Any: ...  # those of a batch: (B, C, H, W), or a list of the several
 
     def decode(self, raw: Any, *, frames: Sequence[Frame]) -> list[Found]: ...
 
@@ -65,24 +71,42 @@ Slot = Future[Ready | Failure]
 
 
 def run(
-    detector: Finder[Found], sources: Sequence[Source], *, batch: int = 1, workers: int = WORKERS
+    detector: Finder[Found],
+    sources: Sequence[Source],
+    *,
+    batch: int = 1,
+    workers: int = WORKERS,
+    clip: Clip = WHOLE,
+    stop: threading.Event | None = None,
 ) -> Generator[Found | Failure]:
     """What was found in every picture and frame, in the order of the sources; a Failure where one can't be read.
 
-    At most three batches of frames and a few more are held at a time. Closing the iterator stops the reading.
+    clip: the part of every video, and of every live source, that is read. Closing the iterator stops the reading;
+    `stop`, once set, ends it as well: with the source at work, or at once with one that is live.
+    At most three batches of frames and a few more are held at a time.
     """
     if batch < 1:
         raise ValueError(f"batch: found {batch}, expected a number from 1")
     with ThreadPoolExecutor(workers, thread_name_prefix="yolov2-work") as pool:
-        reader = Reader(detector, sources, pool, ahead=batch + workers)
+        reader = Reader(detector, sources, pool, ahead=batch + workers, clip=clip, stop=stop or threading.Event())
         try:
             pending: Future[list[Found | Failure]] | None = None
-            for group in _groups(reader, batch):
+            groups = _groups(reader, batch)
+            while True:
+                if pending is not None and reader.is_idle:  # nothing to run meanwhile: a slow camera's answers come now
+                    yield from pending.result()
+                    pending = None
+                group = next(groups, None)
+                if group is None:
+                    break
                 images = [item.image for item in group if isinstance(item, Ready)]
                 raw = detector.raw(_together(images)) if images else None
                 finished, pending = pending, pool.submit(_finish, detector, group, raw)
                 if finished is not None:
                     yield from finished.result()
+                if raw is None:  # failures alone, which wait for nothing
+                    yield from pending.result()
+                    pending = None
             if pending is not None:
                 yield from pending.result()
         finally:
@@ -95,13 +119,19 @@ def stream(
     *,
     batch: int = 1,
     on_failure: Callable[[Failure], None] | None = None,
+    stride: int = 1,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    allow_urls: bool = False,
 ) -> Iterator[Found]:
-    """What was found in all that these files, folders and patterns name; what can't be read goes to `on_failure`.
+    """What was found in all that these sources name; what can't be read goes to `on_failure`, or is warned of.
 
-    Without one it is warned of. See `run`.
+    Sources are files, folders, patterns, lists, cameras and, with `allow_urls`, addresses: see `expand_sources`. Of
+    videos every `stride`-th frame is looked at, from `start_s` until `end_s`: see `Clip`. Memory is bounded: see `run`.
     """
     named = [sources] if isinstance(sources, str | Path) else sources
-    for result in run(detector, expand_sources(named), batch=batch):
+    clip = Clip(start_s, end_s, stride)
+    for result in run(detector, expand_sources(named, allow_urls=allow_urls), batch=batch, clip=clip):
         if not isinstance(result, Failure):
             yield result
         elif on_failure is not None:
@@ -114,9 +144,17 @@ class Reader:
     """A thread that walks the sources and keeps a bounded queue of frames being prepared. Iterates in order."""
 
     def __init__(
-        self, detector: Finder[Any], sources: Sequence[Source], pool: ThreadPoolExecutor, *, ahead: int
+        self,
+        detector: Finder[Any],
+        sources: Sequence[Source],
+        pool: ThreadPoolExecutor,
+        *,
+        ahead: int,
+        clip: Clip,
+        stop: threading.Event,
     ) -> None:
         self._detector, self._sources, self._pool = detector, sources, pool
+        self._clip, self._stop = clip, stop
         self._slots: queue.Queue[Slot | BaseException | None] = queue.Queue(maxsize=ahead)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._walk, name="yolov2-reader", daemon=True)
@@ -126,7 +164,14 @@ class Reader:
         while (slot := self._slots.get()) is not None:
             if isinstance(slot, BaseException):
                 raise slot
-            yield slot.result()
+            item = slot.result()
+            if not isinstance(item, Failure) or item.error:
+                yield item
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing has been read that nobody has taken."""
+        return self._slots.empty()
 
     def stop(self) -> None:
         """End the walk; what waits in the queue is dropped."""
@@ -137,40 +182,56 @@ class Reader:
         try:
             for source in self._sources:
                 if source.error:
-                    self._put(_done(Failure(str(source.path), source.error)))
+                    self._put(_done(Failure(source.name, source.error)))
                 elif source.kind == "picture":
-                    self._put(self._pool.submit(self._read, source.path))
+                    self._put(self._pool.submit(self._read, source))
                 else:
-                    self._walk_video(source.path)
-                if self._stopped.is_set():
-                    return
+                    self._walk_video(source)
+                if self._is_unwanted():
+                    break
             self._put(None)
         except BaseException as fault:  # noqa: BLE001 - ours: it belongs to the caller's thread, not to this one
             self._put(fault)
 
-    def _walk_video(self, path: Path) -> None:
+    def _walk_video(self, source: Source) -> None:
         try:
-            with open_video(path, max_pixels=self._detector.settings.max_pixels) as frames:
+            with self._open(source) as frames:
+                refused = threading.Lock()  # taken by the first frame that can't be looked at
                 for frame in frames:
-                    self._put(self._pool.submit(self._prepare, frame))
-                    if self._stopped.is_set():
+                    self._put(self._pool.submit(self._prepare, frame, refused))
+                    if self._stopped.is_set() or refused.locked():
                         return
         except Yolov2Error as refusal:
-            self._put(_done(Failure(str(path), str(refusal))))
+            self._put(_done(Failure(source.name, str(refusal))))
 
-    def _read(self, path: Path) -> Ready | Failure:
+    def _open(self, source: Source) -> VideoReader | Watch:
+        limit = self._detector.settings.max_pixels
+        if source.kind == "video":
+            return open_video(source.path, max_pixels=limit, clip=self._clip)
+        return watch(source.address, source.name, max_pixels=limit, clip=self._clip, is_unwanted=self._is_unwanted)
+
+    def _is_unwanted(self) -> bool:
+        return self._stopped.is_set() or self._stop.is_set()
+
+    def _read(self, source: Source) -> Ready | Failure:
         try:
             settings = self._detector.settings
-            frame = read_picture(path, exif=not settings.faithful, max_pixels=settings.max_pixels)
+            exif, limit, channels = not settings.faithful, settings.max_pixels, self._detector.channels
+            if source.data is None:
+                frame = read_picture(source.path, exif=exif, max_pixels=limit, channels=channels)
+            else:
+                frame = decode_picture(source.data, name=source.name, exif=exif, max_pixels=limit, channels=channels)
             return self._prepare(frame)
         except Yolov2Error as refusal:
-            return Failure(str(path), str(refusal))
+            return Failure(source.name, str(refusal))
 
-    def _prepare(self, frame: Frame) -> Ready | Failure:
+    def _prepare(self, frame: Frame, refused: threading.Lock | None = None) -> Ready | Failure:
+        """refused: taken by the first frame of a video that can't be looked at, which ends it; the next say nothing."""
         try:
             return Ready(frame, self._detector.prepare(frame))
         except Yolov2Error as refusal:  # read well, but of a size that the network can't take
-            return Failure(frame.source, str(refusal))
+            is_first = refused is None or refused.acquire(blocking=False)
+            return Failure(frame.source, str(refusal) if is_first else "")
 
     def _put(self, slot: Slot | BaseException | None) -> None:
         while not self._stopped.is_set():
@@ -186,7 +247,8 @@ def _groups(reader: Reader, batch: int) -> Iterator[list[Ready | Failure]]:
     group: list[Ready | Failure] = []
     for item in reader:
         group.append(item)
-        if sum(isinstance(member, Ready) for member in group) == batch:
+        ready = sum(isinstance(member, Ready) for member in group)
+        if ready in (0, batch):  # of failures alone at once: they wait for nothing
             yield group
             group = []
     if group:

@@ -4,7 +4,7 @@ import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict, get_args
+from typing import Literal, TypedDict, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from yolov2.pictures.read import MAX_PIXELS
 from yolov2.region.select import Nms
 
 Resize = Literal["letterbox", "stretch"]
+Rectangle = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the picture
+T = TypeVar("T", bound=float)
 
 DEFAULT_CONF = 0.25
 
@@ -27,6 +29,10 @@ class SettingsOptions(TypedDict, total=False):
     classes: Sequence[str] | None
     resize: Resize
     size: int | tuple[int, int] | None
+    roi: Sequence[float] | None
+    tile: int | tuple[int, int] | None
+    min_size: float | tuple[float, float] | None
+    max_size: float | tuple[float, float] | None
     tree_threshold: float
     depth: int | Literal["leaf"] | None
     max_pixels: int
@@ -46,6 +52,14 @@ class Settings:
     size: int | tuple[int, int] | None = (
         None  # (height, width) of the network input, or one side; None: the network's own
     )
+    roi: Sequence[float] | None = (
+        None  # left, top, right, bottom in pixels, or in shares of the picture if none is over 1
+    )
+    tile: int | tuple[int, int] | None = None  # (height, width) of the pieces that larger pictures are cut into
+    min_size: float | tuple[float, float] | None = (
+        None  # (height, width) in pixels; a box below it in either is left out
+    )
+    max_size: float | tuple[float, float] | None = None  # the same for a box above it
     tree_threshold: float = 0.5  # P(node) down to which a WordTree is walked
     depth: int | Literal["leaf"] | None = None  # how deep at most, a root being 0; "leaf": to the end, however unsure
     max_pixels: int = MAX_PIXELS  # a picture or video whose header claims more is refused unread
@@ -59,6 +73,8 @@ class Settings:
                 raise ValueError(f"{name}: found {value}, expected a number from 0 to 1")
         if self.nms not in get_args(Nms):
             raise ValueError(f"nms: found {self.nms!r}, expected one of {', '.join(get_args(Nms))}")
+        if self.nms == "objectness" and self.tile is not None:
+            raise ValueError("nms: found objectness together with tile, expected class, agnostic or none")
         if self.resize not in get_args(Resize):
             raise ValueError(f"resize: found {self.resize!r}, expected letterbox or stretch")
         if self.depth not in (None, "leaf") and (type(self.depth) is not int or self.depth < 0):
@@ -67,6 +83,27 @@ class Settings:
             raise ValueError(f"max_pixels: found {self.max_pixels}, expected a number from 1")
         if self.max_det is not None and self.max_det < 1:
             raise ValueError(f"max_det: found {self.max_det}, expected a number from 1, or None")
+        if self.roi is not None and not (len(self.roi) == 4 and _is_rectangle(*self.roi)):
+            expected = "left, top, right, bottom, with left below right and top below bottom"
+            raise ValueError(f"roi: found {','.join(f'{side:g}' for side in self.roi)}, expected {expected}")
+        for name, value in (("tile", self.tile), ("min_size", self.min_size), ("max_size", self.max_size)):
+            if value is not None and not min(both(value)) > 0:
+                raise ValueError(f"{name}: found {value}, expected numbers above 0")
+
+    def area(self, size: tuple[int, int]) -> Rectangle:
+        """What is looked at of a picture of this (height, width). Raises ValueError if `roi` lies beside it."""
+        height, width = size
+        if self.roi is None:
+            return 0, 0, width, height
+        scale = (width, height, width, height) if max(self.roi) <= 1 else (1, 1, 1, 1)
+        sides = (round(side * by) for side, by in zip(self.roi, scale, strict=True))
+        left, top, right, bottom = (
+            min(max(side, 0), most) for side, most in zip(sides, (width, height) * 2, strict=True)
+        )
+        if left >= right or top >= bottom:
+            roi = ",".join(f"{side:g}" for side in self.roi)
+            raise ValueError(f"roi: found {roi}, which has no pixel of a picture of {width} x {height}")
+        return left, top, right, bottom
 
     @property
     def limit(self) -> int | None:
@@ -87,6 +124,15 @@ class Settings:
             ids = _ids(name, labels, num_classes, option="conf")
             wanted[ids] = np.where(np.isinf(wanted[ids]), wanted[ids], np.float32(value))
         return wanted
+
+
+def _is_rectangle(left: float, top: float, right: float, bottom: float) -> bool:
+    return 0 <= left < right < math.inf and 0 <= top < bottom < math.inf
+
+
+def both(size: T | tuple[T, T]) -> tuple[T, T]:
+    """(height, width) of a size that may be one number for both."""
+    return size if isinstance(size, tuple) else (size, size)
 
 
 def check_options(names: Iterable[str], *, known: Iterable[str]) -> None:

@@ -1,41 +1,35 @@
-"""What was found, as files: annotated pictures and video, JSON Lines, CSV. Every file appears whole or not at all."""
+"""What was found, as files in one folder. Every file appears whole or not at all; each kind has a file of its own."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import sys
+import re
 import warnings
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any, Protocol, Self
+from types import TracebackType
+from typing import Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from yolov2.converters import coco_image_id
+from yolov2.detect.annotated import AnnotatedPictures, AnnotatedVideos
+from yolov2.detect.coco_results import CocoResults
+from yolov2.detect.crop_writer import Crops
+from yolov2.detect.formats import FORMATS, parse_formats
 from yolov2.detect.outputs import make_folder, refuse_existing, refuse_inputs, target_paths
+from yolov2.detect.parquet_file import ParquetFile
+from yolov2.detect.result_names import result_stems
 from yolov2.detect.sources import RESULTS, Source
-from yolov2.errors import OutputError, Yolov2Warning
-from yolov2.files import write_whole
-from yolov2.pictures.draw import draw_detections
-from yolov2.pictures.encode import encode_picture
-from yolov2.pictures.video import open_video
-from yolov2.pictures.video_writer import VideoWriter
-from yolov2.records import Classification, Detections, Failure
+from yolov2.detect.text_writers import CSV_HEADING, TextFile, csv_rows, json_line
+from yolov2.detect.voc_results import VocResults, voc_id
+from yolov2.detect.written import Written
+from yolov2.detect.yolo_labels import YoloLabels
+from yolov2.errors import OutputError, Yolov2Warning, printable
+from yolov2.records import Detections, Failure
 
 Result = Detections | Failure
 
-NOWHERE: Mapping[str, Path] = MappingProxyType({})  # the targets of a run that writes no annotated files
-JSONL, CSV = RESULTS, "detections.csv"
-CSV_HEADING = "source,frame,label,class_id,score,objectness,x1,y1,x2,y2\n"
-DRAWING_THREADS = 2
-WAITING = 8  # pictures drawn or waiting for it at a time; a full-size photograph takes tens of megabytes
+VOC_LIST = ".comp4_det_test.written"  # beside those files, which have no folder of their own
+FRAME_ID = re.compile(r"(.+)_(?:\d{6}|[1-9]\d{6,})", re.DOTALL | re.ASCII)  # the id of a picture that a frame may have
 
 
 class Writer(Protocol):
@@ -44,96 +38,6 @@ class Writer(Protocol):
     def write(self, result: Result) -> None: ...
     def close(self) -> None: ...
     def abort(self) -> None: ...
-
-
-class TextFile:
-    """A text file with what `text_of` makes of each result; it takes its name when it is closed. Raises OutputError."""
-
-    def __init__(self, path: Path, text_of: Callable[[Result], str], *, heading: str = "") -> None:
-        self._text_of = text_of
-        self._whole = write_whole(path)
-        self._file = self._whole.__enter__()
-        self._append(heading)
-
-    def write(self, result: Result) -> None:
-        self._append(self._text_of(result))
-
-    def close(self) -> None:
-        self._whole.__exit__(None, None, None)
-
-    def abort(self) -> None:
-        with suppress(OutputError):
-            self._whole.__exit__(_Dropped, _Dropped(), None)  # write_whole removes its draft after any exception
-
-    def _append(self, text: str) -> None:
-        try:
-            self._file.write(text.encode("utf-8", "surrogateescape"))  # stray bytes of file names as they were
-        except OSError as wrong:
-            self._whole.__exit__(type(wrong), wrong, wrong.__traceback__)  # removes the draft, raises OutputError
-
-
-class _Dropped(Exception):
-    """Ends a file that nobody wants any more."""
-
-
-class AnnotatedPictures:
-    """A file a picture with its boxes on it. Drawing and encoding run beside the network, a few pictures behind it."""
-
-    def __init__(self, targets: Mapping[str, Path]) -> None:
-        self._targets = targets  # by source
-        self._work = Work(DRAWING_THREADS)
-
-    def write(self, result: Result) -> None:
-        if isinstance(result, Detections) and result.frame_index is None:
-            self._work.submit(write_annotated, result, self._targets[result.source])
-
-    def close(self) -> None:
-        self._work.finish()
-
-    def abort(self) -> None:
-        self._work.drop()
-
-
-class AnnotatedVideos:
-    """A file a video with the boxes on its frames. Encoding runs beside the network, in order, some frames behind."""
-
-    def __init__(self, targets: Mapping[str, Path]) -> None:
-        self._targets = targets  # by source
-        self._work = Work(1)
-        self._source: str | None = None
-        self._index = -1  # of the frame before
-        self._video: VideoWriter | None = None
-
-    def write(self, result: Result) -> None:
-        if isinstance(result, Detections) and result.frame_index is not None:
-            self._work.submit(self._append, result)
-
-    def close(self) -> None:
-        self._work.submit(self._end)
-        self._work.finish()
-
-    def abort(self) -> None:
-        self._work.drop()
-        if self._video is not None:
-            self._video.abort()
-
-    def _append(self, found: Detections) -> None:
-        assert found.frame_index is not None
-        if found.source != self._source or found.frame_index <= self._index:  # a video named twice is written anew
-            self._end()
-            target = self._targets[found.source]
-            make_folder(target.parent)
-            with open_video(Path(found.source), max_pixels=sys.maxsize) as video:  # the limit asked for let it pass
-                rate = video.fps
-            self._source, self._video = found.source, VideoWriter(target, rate, found.size)
-        assert self._video is not None
-        self._index = found.frame_index
-        self._video.write(drawn(found))
-
-    def _end(self) -> None:
-        if self._video is not None:
-            self._video.close()
-        self._source = self._video = None
 
 
 class Writers:
@@ -172,100 +76,111 @@ class Writers:
             self.abort()
 
 
-class Work:
-    """Jobs on a few threads, so many waiting at most. A job's error comes out of the next call."""
-
-    def __init__(self, threads: int, *, waiting: int = WAITING) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="yolov2-write")
-        self._pending: deque[Future[None]] = deque()
-        self._waiting = waiting
-
-    def submit(self, job: Callable[..., None], *arguments: Any) -> None:
-        while self._pending and (len(self._pending) >= self._waiting or self._pending[0].done()):
-            self._pending.popleft().result()
-        self._pending.append(self._pool.submit(job, *arguments))
-
-    def finish(self) -> None:
-        """Wait for every job."""
-        try:
-            while self._pending:
-                self._pending.popleft().result()
-        finally:
-            self.drop()
-
-    def drop(self) -> None:
-        """Wait for the jobs at work, drop the others."""
-        self._pool.shutdown(cancel_futures=True)
-        self._pending.clear()
-
-
 def open_writers(
-    folder: Path, sources: Sequence[Source], *, annotated: bool = True, as_csv: bool = False, force: bool = False
+    folder: str | Path,
+    sources: Sequence[Source],
+    *,
+    annotated: bool = True,
+    formats: str | Iterable[str] = (),
+    force: bool = False,
 ) -> Writers:
-    """Writers into `folder` for what will be found in these sources: detections.jsonl, pictures and video, a CSV file.
+    """Writers into `folder` for what will be found in these sources.
 
+    Always detections.jsonl; pictures and video with their boxes where `annotated`; and `formats`, such as
+    "coco,yolo", of the names in `formats.FORMATS`. With `force` what an earlier run wrote of these formats goes.
     Raises OutputError if the folder can't be written into, if results are there already and `force` is not given, and
-    in any case if a source itself would be overwritten.
+    in any case if a source itself would be overwritten; ValueError for a format that is none.
     """
+    folder = Path(folder)
+    wanted = parse_formats(formats if isinstance(formats, str) else ",".join(formats)) if formats else ()
     targets = target_paths(folder, sources) if annotated else {}
-    tables = [folder / JSONL, *([folder / CSV] if as_csv else [])]
     refuse_inputs(targets.values(), sources)
+    if "crops" in wanted:
+        _refuse_inputs_below(folder / FORMATS["crops"], sources)
     if not force:
-        refuse_existing([*tables, *targets.values()])
+        refuse_existing([folder / RESULTS, *targets.values(), *_left_by_earlier_run(folder, wanted)])
     make_folder(folder)
-    writers: list[Writer] = [AnnotatedPictures(targets), AnnotatedVideos(targets)] if annotated else []
+    _warn_of_shared_ids(sources, wanted)
+    return _opened(folder, sources, targets=targets, wanted=wanted)
+
+
+def open_table(path: str | Path) -> Writers:
+    """One file for any results, of the format that its ending says: .jsonl, .csv, .parquet, or .json for COCO results.
+
+    Raises OutputError if it can't be written, or for another ending.
+    """
+    path = Path(path)
+    kinds: dict[str, Callable[[Path], Writer]] = {
+        ".jsonl": partial(TextFile, text_of=json_line),
+        ".csv": partial(TextFile, text_of=csv_rows, heading=CSV_HEADING),
+        ".parquet": ParquetFile,
+        ".json": CocoResults,
+    }
+    kind = kinds.get(path.suffix.lower())
+    if kind is None:
+        found = f"the ending {printable(path.suffix)!r}"
+        repair = "choose one for the format: .json is COCO results"
+        raise OutputError.at(printable(path), found=found, expected=f"one of {' '.join(kinds)}", repair=repair)
+    return Writers(kind(path))
+
+
+def _opened(folder: Path, sources: Sequence[Source], *, targets: dict[str, Path], wanted: Sequence[str]) -> Writers:
+    """The writers of a run, detections.jsonl last: it says that the run went well. What is open is not left behind."""
+    stems = result_stems(sources) if {"yolo", "crops"} & set(wanted) else {}
+    places = {name: folder / FORMATS[name] for name in FORMATS}
+    openers: dict[str, Callable[[], Writer]] = {
+        "csv": lambda: TextFile(places["csv"], csv_rows, heading=CSV_HEADING),
+        "coco": lambda: CocoResults(places["coco"]),
+        "yolo": lambda: YoloLabels(places["yolo"], stems),
+        "voc": lambda: VocResults(folder, written=Written(folder / VOC_LIST)),
+        "parquet": lambda: ParquetFile(places["parquet"]),
+        "crops": lambda: Crops(places["crops"], stems),
+    }
+    writers: list[Writer] = [AnnotatedPictures(targets), AnnotatedVideos(targets)] if targets else []
     try:
-        writers.append(
-            TextFile(tables[0], partial(json_line, targets=targets))
-        )  # after the pictures: it says that the run went well
-        if as_csv:
-            writers.append(TextFile(tables[1], csv_rows, heading=CSV_HEADING))
+        for name in wanted:
+            writers.append(openers[name]())
+        writers.append(TextFile(folder / RESULTS, partial(json_line, targets=targets)))
     except BaseException:
         Writers(*writers).abort()
         raise
     return Writers(*writers)
 
 
-def json_line(result: Result | Classification, *, targets: Mapping[str, Path] = NOWHERE) -> str:
-    """A result as one line of JSON, pure ASCII. That of Detections ends with the annotated file of its source."""
-    if isinstance(result, Failure):
-        return json.dumps({"source": result.source, "error": result.error}) + "\n"
-    fields = result.to_dict()
-    if isinstance(result, Detections):
-        target = targets.get(result.source)
-        fields["output"] = None if target is None else str(target)
-    return json.dumps(fields) + "\n"
+def _left_by_earlier_run(folder: Path, wanted: Sequence[str]) -> list[Path]:
+    """What these formats would write into or over, as far as it is there."""
+    return [path for name in wanted for path in sorted(folder.glob(FORMATS[name]))]
 
 
-def csv_rows(result: Result) -> str:
-    """A result as lines of CSV, one a detection; a picture without any, or an input that failed, has none."""
-    if isinstance(result, Failure):
-        return ""
-    start = (result.source, "" if result.frame_index is None else result.frame_index)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
-        (*start, row["label"], row["class_id"], row["score"], row["objectness"], *row["box"]) for row in result.rows()
-    )
-    return text.getvalue()
+def _refuse_inputs_below(folder: Path, sources: Sequence[Source]) -> None:
+    """Raises OutputError where an input lies in a folder that is filled with pictures."""
+    home = folder.resolve()
+    refuse_inputs([source.path for source in sources if home in source.path.resolve().parents], sources)
 
 
-def write_annotated(found: Detections, target: Path) -> None:
-    """The picture with its boxes drawn on it, as a file of the kind that its name says. Raises OutputError.
-
-    One that this kind can't hold gets no file, with a warning: it must not end the run of all others.
-    """
-    make_folder(target.parent)
-    try:
-        data = encode_picture(drawn(found), ending=target.suffix)
-    except OutputError as refusal:
-        warnings.warn(f"{found.source}: not written with its boxes; {refusal}", Yolov2Warning, stacklevel=2)
-        return
-    with write_whole(target) as file:
-        file.write(data)
+def _warn_of_shared_ids(sources: Sequence[Source], wanted: Sequence[str]) -> None:
+    """Tell of inputs that a format can't tell apart, since it keeps no more of a name than an id: of the first two."""
+    id_of: dict[str, Callable[[str, int | None], int | str]] = {"coco": coco_image_id, "voc": voc_id}
+    for name in wanted:
+        if name in id_of and (said := _shared_id(sources, id_of[name], f"one id in {name} results")):
+            warnings.warn(f"{said}; rename one to tell them apart", Yolov2Warning, stacklevel=3)
 
 
-def drawn(found: Detections) -> NDArray[np.uint8]:
-    """The pixels of the picture with its boxes on it."""
-    if found.frame is None:
-        raise ValueError("writers: found detections without their picture, expected them with it")
-    return draw_detections(found.frame.pixels, found)
+def _shared_id(sources: Sequence[Source], id_of: Callable[[str, int | None], int | str], one_id: str) -> str:
+    """Which two inputs have one id, or "". That of a video is the id of its first frame, which no picture may have."""
+    pictures: dict[int | str, str] = {}  # id -> name
+    videos: dict[int | str, str] = {}
+    for source in sources:
+        if source.error:
+            continue
+        is_picture = source.kind == "picture"
+        image_id = id_of(source.name, None if is_picture else 0)
+        other = (pictures if is_picture else videos).setdefault(image_id, source.name)
+        if other != source.name:
+            return f"{printable(source.name)} and {printable(other)} have {one_id}, {image_id}"
+    for image_id, picture in pictures.items() if videos else ():
+        frame = FRAME_ID.fullmatch(image_id) if isinstance(image_id, str) else None
+        video = videos.get(f"{frame[1]}_000000") if frame else None
+        if video is not None:
+            return f"{printable(picture)} and a frame of {printable(video)} may have {one_id}, {image_id}"
+    return ""

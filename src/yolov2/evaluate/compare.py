@@ -83,8 +83,11 @@ def _read(
     sources = expand_sources(named)
     for source in sources:
         if source.error:
-            on_failure(Failure(str(source.path), source.error))
-    paths = [source.path for source in sources if not source.error]
+            on_failure(Failure(source.name, source.error))
+        elif not source.is_file:
+            said = f"{source.name}: found no file, expected a picture in one; save it first"
+            on_failure(Failure(source.name, said))
+    paths = [source.path for source in sources if source.is_file and not source.error]
     if len(paths) > MOST_PICTURES:
         text = f"takes the first {MOST_PICTURES} of {len(paths):,} pictures; name others to compare those"
         warnings.warn(f"compare: {text}", Yolov2Warning, stacklevel=3)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from yolov2.backends.base import open_backend
 from yolov2.boxes import cxcywh_from_xyxy, xyxy_from_cxcywh
 from yolov2.darknet.weights import Weights
-from yolov2.detect.detector import PLACEMENTS, Detector
+from yolov2.detect.decoder import PLACEMENTS
+from yolov2.detect.detector import Detector
 from yolov2.detect.models import Model
 from yolov2.detect.settings import Settings
 from yolov2.network.layers import BatchNorm, Reorg
