@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from yolov2.darknet.cfg import read_cfg
 from yolov2.darknet.layout import DARKNET_VERSION, Header, count, format_header, layout
-from yolov2.darknet.weights import Weights, initial_weights, read_weights, write_weights
+from yolov2.darknet.weights import Weights, initial_weights, parse_weights, read_weights, write_weights
 from yolov2.errors import OutputError, WeightsError
 from yolov2.network.architectures import darknet19_448, yolov2_voc
 from yolov2.network.layers import BatchNorm, Connected, Convolutional, Layer, LayerOptions, MaxPool, Softmax
@@ -139,6 +139,29 @@ def test_trained_files_come_back_byte_for_byte(name: str, models: Path, tmp_path
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [(0, 1, 0), (0, 2, 0), (1001, 0, 0)])
+def test_bytes_hold_what_their_file_holds(tmp_path: Path, version: tuple[int, int, int]) -> None:
+    write(tmp_path / "a.weights", NETWORK, version=version)
+    read, parsed = (
+        read_weights(tmp_path / "a.weights", NETWORK),
+        parse_weights((tmp_path / "a.weights").read_bytes(), NETWORK),
+    )
+    assert (parsed.seen, parsed.version) == (read.seen, read.version) == (64, version)
+    for found, expected in zip(parsed.layers, read.layers, strict=True):
+        assert found.keys() == expected.keys()
+        for name, array in found.items():
+            np.testing.assert_array_equal(array, expected[name])
+            assert not array.flags.writeable
+
+
+def test_bytes_that_do_not_fit_are_refused_like_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.weights"
+    write(path, NETWORK, extra=b"1234")
+    with pytest.raises(WeightsError) as caught:
+        parse_weights(path.read_bytes(), NETWORK, name="a.weights")
+    assert str(caught.value) == refusal(path, NETWORK)
 
 
 def test_the_arrays_are_read_only_views_of_one_buffer(tmp_path: Path) -> None:

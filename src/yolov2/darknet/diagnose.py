@@ -41,21 +41,28 @@ def explain(path: str | Path, network: Network, *, start: int = 0, cutoff: int |
     with Path(path).open("rb") as file:
         length = os.fstat(file.fileno()).st_size
         first = file.read(FIRST_BYTES)
+    return explain_bytes(str(path), first, length, network, start=start, cutoff=cutoff)
+
+
+def explain_bytes(
+    where: str, first: bytes, length: int, network: Network, *, start: int = 0, cutoff: int | None = None
+) -> WeightsError:
+    """The same for `length` bytes that begin with `first`, FIRST_BYTES of them; `where` is what it calls them."""
     blocks = layout(network, start=start, cutoff=cutoff)
     expected = f"{count(blocks):,} floats for {_called(network)}"
     other = _other_format(first)
     if other is not None:
         found, repair = other
-        return WeightsError.at(str(path), found=found, expected=expected, repair=repair)
+        return WeightsError.at(where, found=found, expected=expected, repair=repair)
     header = parse_header(first[:LONGEST_HEADER])
     if header is None:
         found = f"{length} bytes" if length else "an empty file"
         expected = f"a header of 16 or 20 bytes and {expected}"
-        return WeightsError.at(str(path), found=found, expected=expected, repair="copy it again")
+        return WeightsError.at(where, found=found, expected=expected, repair="copy it again")
     found, rest = divmod(length - header.size, FLOAT)
     misfit = Misfit(network, header, found, rest, start, cutoff, blocks)
     return WeightsError.at(
-        str(path),
+        where,
         found=f"{found:,} floats{f' and {rest} bytes' if rest else ''} ({_place(misfit)})",
         expected=f"{count(blocks):,} for {_range(misfit)}{_called(network)}",
         repair=_explanation(misfit),

@@ -24,16 +24,23 @@ def read_text(path: Path, *, expected: str, refusal: type[FormatError], tell_lat
     except OSError as wrong:
         found = wrong.strerror or type(wrong).__name__
         raise refusal.at(str(path), found=found, expected="a readable file", repair="check its permissions") from None
+    return decode_text(data, str(path), expected=expected, refusal=refusal, tell_latin_1=tell_latin_1)
+
+
+def decode_text(
+    data: bytes, where: str, *, expected: str, refusal: type[FormatError], tell_latin_1: bool = True
+) -> str:
+    """The text that the bytes of a small file hold, by the same rules; `where` is what messages call it."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise refusal.at(str(path), found="UTF-16 text", expected="UTF-8", repair="save it as UTF-8")
+        raise refusal.at(where, found="UTF-16 text", expected="UTF-8", repair="save it as UTF-8")
     if b"\0" in data:
-        raise refusal.at(str(path), found="binary data", expected=expected, repair="give another file")
+        raise refusal.at(where, found="binary data", expected=expected, repair="give another file")
     if not data.strip():
-        raise refusal.at(str(path), found="nothing", expected=expected, repair="give another file")
+        raise refusal.at(where, found="nothing", expected=expected, repair="give another file")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
         if tell_latin_1:
-            text = f"{path}: not UTF-8 at byte {wrong.start:,}; read as Latin-1"
-            warnings.warn(text, Yolov2Warning, stacklevel=3)
+            text = f"{where}: not UTF-8 at byte {wrong.start:,}; read as Latin-1"
+            warnings.warn(text, Yolov2Warning, stacklevel=4)
         return data.decode("latin-1")

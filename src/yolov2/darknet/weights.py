@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from yolov2.darknet.diagnose import explain
+from yolov2.darknet.diagnose import FIRST_BYTES, explain, explain_bytes
 from yolov2.darknet.layout import (
     DARKNET_VERSION,
     FLOAT,
@@ -99,6 +99,22 @@ def read_weights(
     except MemoryError:
         found, expected = "too little memory", f"{FLOAT * count(layout(network)):,} bytes of it"
         raise WeightsError.at(str(path), found=found, expected=expected, repair="end other programs") from None
+
+
+def parse_weights(data: bytes | bytearray | memoryview, network: Network, *, name: str = "weights") -> Weights:
+    """The weights that the bytes of a .weights file hold, as read-only arrays; `name` is what messages call them.
+
+    They must fit the network exactly. Raises WeightsError as `read_weights` does.
+    """
+    held = memoryview(data)
+    header = parse_header(bytes(held[:LONGEST_HEADER]))
+    blocks = () if header is None else layout(network, transposed=header.is_transposed)
+    if header is None or len(held) != header.size + FLOAT * count(blocks):
+        raise explain_bytes(name, bytes(held[:FIRST_BYTES]), len(held), network)
+    floats = np.frombuffer(held[header.size :], STORED).astype(np.float32)  # a copy: the caller may change the buffer
+    floats.flags.writeable = False
+    _check_floats(Path(name), network, blocks, floats)
+    return Weights(_by_layer(network, blocks, floats, None), header.seen, header.version)
 
 
 def write_weights(
