@@ -17,6 +17,7 @@ from yolov2.backends.base import open_backend
 from yolov2.boxes import cxcywh_from_xyxy
 from yolov2.darknet.cfg import parse_cfg
 from yolov2.darknet.weights import Weights, initial_weights
+from yolov2.detect.coco_results import CocoResults
 from yolov2.detect.detector import Detector
 from yolov2.detect.model_files import ModelFiles
 from yolov2.detect.models import Model
@@ -390,6 +391,25 @@ def test_coco_results_are_read(first_category, tmp_path, model, pictures):
     path = tmp_path / "results.json"
     path.write_text(json.dumps(rows))
     assert compare(model, path, pictures).agree
+
+
+def test_coco_results_of_ours_whose_boxes_end_with_the_picture_agree(tmp_path, model, pictures):
+    writer, reach_beyond = CocoResults(tmp_path / "coco_results.json"), 0
+    with Detector(model.network, model.weights, names=LABELS) as a:
+        for picture in pictures:
+            found = a(picture)
+            reach_beyond += int((found.xyxy != found.clipped().xyxy).any(axis=1).sum())
+            writer.write(found)
+    writer.close()
+    assert reach_beyond > 10
+    comparison = compare(model, tmp_path / "coco_results.json", pictures)
+    assert comparison.agree
+    assert "with A's boxes cut at the picture's edges as B's are" in comparison.sentence
+
+
+def test_other_boxes_do_not_agree_because_they_end_with_the_picture(tmp_path, model, pictures):
+    cut = judged(tmp_path, model, pictures, with_boxes(lambda found: found.clipped().xyxy * np.float32(0.9)))
+    assert not cut.agree
 
 
 def test_categories_of_a_model_of_80_classes_are_those_of_coco(tmp_path, model):

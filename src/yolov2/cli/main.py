@@ -40,6 +40,8 @@ COMMANDS = {
 ALIASES = {"predict": "detect", "val": "eval"}  # what other programs call a command -> its name here
 
 OTHER_NAMES = {  # of options elsewhere -> what they are called here
+    "-nms": "--iou",
+    "-thresh": "--conf",
     "--confidence": "--conf",
     "--confidence-threshold": "--conf",
     "--conf-thres": "--conf",
@@ -151,9 +153,8 @@ def _run(arguments: Sequence[str] | None, messages: Messages) -> int:
         wrong.show()
         return REFUSED
     except click.ClickException as wrong:
-        if isinstance(wrong, click.NoSuchOption) and wrong.option_name in OTHER_NAMES:
-            ours = OTHER_NAMES[wrong.option_name]
-            wrong = click.UsageError(f"No such option {wrong.option_name!r}. Did you mean {ours!r}?", wrong.ctx)
+        if isinstance(wrong, click.NoSuchOption) and (theirs := _other_name(wrong.option_name, arguments)):
+            wrong = click.UsageError(f"No such option {theirs!r}. Did you mean {OTHER_NAMES[theirs]!r}?", wrong.ctx)
         _show_traceback(messages)
         wrong.show()
         return wrong.exit_code
@@ -170,6 +171,14 @@ def _run(arguments: Sequence[str] | None, messages: Messages) -> int:
             discard_stdout()
             return SOME_FAILED
         return REFUSED
+
+
+def _other_name(option: str, arguments: Sequence[str] | None) -> str:
+    """The name elsewhere of one of our options, as it was typed, or nothing. Of -thresh click reports -t alone."""
+    if len(option) > len("-t"):
+        return option if option in OTHER_NAMES else ""
+    words = sys.argv[1:] if arguments is None else arguments
+    return next((word for word in words if word.startswith(option) and word in OTHER_NAMES), "")
 
 
 def _show_traceback(messages: Messages) -> None:

@@ -195,6 +195,11 @@ def columns(rows: Sequence[Sequence[str]], *, align: str, gap: str = "  ") -> li
     ]
 
 
+def bar(count: float, most: float, *, width: int = 40) -> str:
+    """A row of a histogram: `#`, as many as the count is a share of the most, and one where it is not nothing."""
+    return "#" * (max(1, round(width * count / most)) if count else 0)
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """`1 picture`, `1,200 pictures`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

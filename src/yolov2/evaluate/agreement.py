@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +141,20 @@ def match(a: Found, b: Found, *, side: float, conf: float, rounding: Rounding) -
         float(pixels[rows, columns].max(initial=0)),
         is_same,
     )
+
+
+def is_inside(written: tuple[Found, Rounding], size: tuple[int, int]) -> bool:
+    """Whether no box reaches beyond the picture of this (height, width), but for how coarsely it was written."""
+    (found, rounding), (height, width) = written, size
+    over = np.maximum(-found.xyxy[:, :2], found.xyxy[:, 2:] - (width, height))
+    return bool((over <= SAME_PLACE * max(size) + rounding.pixels).all())
+
+
+def cut_at_edges(found: Found, size: tuple[int, int]) -> Found:
+    """The same boxes without what lies beyond the picture of this (height, width). Source: Darknet `print_cocos`."""
+    height, width = size
+    low, high = np.maximum(found.xyxy[:, :2], 0), np.minimum(found.xyxy[:, 2:], (width, height))
+    return replace(found, xyxy=np.concatenate((low, high), axis=1))
 
 
 def last_digit(values: Numbers) -> float:

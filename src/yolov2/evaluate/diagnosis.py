@@ -13,7 +13,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from yolov2.evaluate.agreement import Agreement, Found, Rounding, compare_arrays, compare_boxes, last_digit
+from yolov2.evaluate.agreement import (
+    Agreement,
+    Found,
+    Rounding,
+    compare_arrays,
+    compare_boxes,
+    cut_at_edges,
+    is_inside,
+    last_digit,
+)
 from yolov2.evaluate.comparison import Stage, Trial, words
 from yolov2.evaluate.evidence import Boxes, Evidence
 from yolov2.evaluate.setups import BOXES, INPUT, NETWORK, Numbers, Runs, Setup, alternatives, read_boxes
@@ -152,7 +161,13 @@ class Diagnosis:
         pairs = zip(self._boxes[:count], self._sizes, strict=False)
         theirs = [self._read(boxes, setup, size) for boxes, size in pairs]
         conf = setup.conf if isinstance(setup.conf, float | int) else np.nan
-        return compare_boxes(ours, theirs, sizes=self._sizes, conf=conf)
+        cut = [cut_at_edges(one, size) for one, size in zip(ours, self._sizes, strict=False)]
+        has_boxes = any(len(found.scores) for found, _ in theirs)
+        is_cut = self._other is None and has_boxes and all(map(is_inside, theirs, self._sizes))  # as COCO results are
+        agreement = compare_boxes(cut if is_cut else ours, theirs, sizes=self._sizes, conf=conf)
+        if is_cut and any(not np.array_equal(a.xyxy, b.xyxy) for a, b in zip(ours, cut, strict=True)):
+            return replace(agreement, words=f"{agreement.words}, with A's boxes cut at the picture's edges as B's are")
+        return agreement
 
     def _read(self, boxes: Boxes, setup: Setup, size: tuple[int, int]) -> tuple[Found, Rounding]:
         """B's boxes as `setup` has them read, and how coarsely they were written."""

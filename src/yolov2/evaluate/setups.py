@@ -5,6 +5,7 @@ Programs that run the same network differ in these. What a difference means is c
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
@@ -193,9 +194,10 @@ class Runs:
             "nms": setup.nms,
             "resize": setup.resize.partition("-")[0],
         }
-        detector = self.detector(setup).with_settings(**options)
-        anchors = tuple((width * setup.anchors, height * setup.anchors) for width, height in detector.region.anchors)
-        detector.region = replace(detector.region, anchors=anchors)  # of a copy, which with_settings gave
+        other = copy.copy(self.detector(setup))
+        anchors = tuple((width * setup.anchors, height * setup.anchors) for width, height in other.region.anchors)
+        other.region = replace(other.region, anchors=anchors)
+        detector = other.with_settings(**options)  # which decodes by this region
         with np.errstate(all="ignore"):  # a wrong setup may leave float32
             return [detector.decode(raw[None], sizes=[f.size])[0] for raw, f in zip(raws, self.frames, strict=False)]
 
