@@ -92,6 +92,19 @@ def test_detections_go_one_by_one_and_from_the_end():
         found[3]
 
 
+@pytest.mark.parametrize("which", [False, True, np.False_])
+def test_the_bool_of_a_comparison_with_the_list_of_names_is_no_row(which):
+    with pytest.raises(TypeError) as refusal:
+        detections(3)[which]
+    expected = f'detections[...]: found {which}, expected rows; compare np.array(found.names) == "dog"'
+    assert str(refusal.value) == expected
+
+
+def test_an_array_of_names_chooses_rows():
+    found = detections(3)
+    assert found[np.array(found.names) == "dog"].scores.tolist() == found.scores[1:2].tolist()
+
+
 def test_a_float_in_json_has_no_more_digits_than_it_needs():
     (row,) = detections(1).rows()
     assert str(row["score"]) == "0.9"

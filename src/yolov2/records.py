@@ -91,7 +91,12 @@ class Detections:
         return (self[row] for row in range(len(self)))
 
     def __getitem__(self, which: NDArray[Any] | slice | int) -> Detections:
-        """The chosen rows: `found[found.scores > 0.5]`, `found[:10]`, `found[0]`; always a Detections."""
+        """The chosen rows: `found[found.scores > 0.5]`, `found[:10]`, `found[0]`; always a Detections.
+
+        Raises TypeError for a bool, which a comparison of the list `names` gives, and which would count as row 0 or 1.
+        """
+        if isinstance(which, bool | np.bool):
+            raise TypeError(f'detections[...]: found {which}, expected rows; compare np.array(found.names) == "dog"')
         if isinstance(which, int):
             row = range(len(self))[which]  # raises IndexError, and takes numbers from the end
             which = slice(row, row + 1)

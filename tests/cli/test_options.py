@@ -54,7 +54,7 @@ def test_no_help_shows_a_range_as_a_formula(yolov2, command):
     assert "RANGE" not in said
 
 
-@pytest.mark.parametrize("option", ["--confidence", "--threshold", "--thresh"])
+@pytest.mark.parametrize("option", ["--confidence", "--threshold", "--thresh", "-thresh"])
 def test_other_names_of_an_option_lead_to_ours(yolov2, option):
     said = yolov2("detect", "a.jpg", option, "0.4")
     assert said.status == 2

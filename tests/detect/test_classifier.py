@@ -341,6 +341,14 @@ def test_settings_out_of_range_are_refused(options, message):
     assert str(refusal.value) == message
 
 
+@pytest.mark.parametrize("count", [5, 7])
+def test_another_number_of_names_than_classes_is_refused(count):
+    with pytest.raises(ModelError) as refusal:
+        classifier(names=(*LABELS, "wasp")[:count])
+    expected = f"small: found {count} names, expected 6, one for each class; give all of them, or none"
+    assert str(refusal.value) == expected
+
+
 def test_leaves_need_a_tree_that_has_them(folder):
     leaves = folder / "leaves.list"
     leaves.write_text("unicorn\n")

@@ -59,8 +59,8 @@ def network(text: str = SMALL_CFG) -> Network:
 
 def detector(text: str = SMALL_CFG, **options: Any) -> Detector:
     small = network(text)
-    found_easily: dict[str, Any] = {"conf": 0.3, "iou": 0.9}
-    return Detector(small, initial_weights(small, seed=4), names=LABELS, **(found_easily | options))
+    chosen: dict[str, Any] = {"names": LABELS, "conf": 0.3, "iou": 0.9} | options
+    return Detector(small, initial_weights(small, seed=4), **chosen)
 
 
 def test_an_unknown_option_names_the_closest(tmp_path):
@@ -263,9 +263,22 @@ def test_a_picture_beside_the_region_of_interest_is_refused_and_the_next_one_is_
     with detector(roi=(30, 0, 70, 40)) as detect:
         found = list(detect.stream(tmp_path, on_failure=failures.append))
     assert [Path(one.source).name for one in found] == ["b.png"]
-    assert [failure.error for failure in failures] == [
-        f"{tmp_path / 'a.png'}: roi: found 30,0,70,40, which has no pixel of a picture of 30 x 48"
-    ]
+    said = "roi: found 30,0,70,40, which has no pixel of a picture of 30 x 48"
+    repair = "give one that lies in the picture, or shares of it as 0,0.5,1,1"
+    assert [failure.error for failure in failures] == [f"{tmp_path / 'a.png'}: {said}; {repair}"]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_another_number_of_names_than_classes_is_refused(count):
+    with pytest.raises(ModelError) as refusal:
+        detector(names=("cat", "dog", "bird")[:count])
+    expected = f"small: found {count} names, expected 2, one for each class; give all of them, or none"
+    assert str(refusal.value) == expected
+
+
+def test_no_names_are_numbers():
+    with detector(names=(), conf=0.3) as detect:
+        assert {*detect(PICTURE).names} <= {"0", "1"}
 
 
 def test_boxes_beyond_a_size_are_left_out_before_they_take_others():
@@ -322,6 +335,17 @@ def test_sizes_are_measured_of_what_the_parts_in_tiles_become():
     fits = every.xyxy[:, 2] - every.xyxy[:, 0] <= widest
     assert 0 < fits.sum() < len(every)
     np.testing.assert_array_equal(found.xyxy, every.xyxy[fits])
+
+
+def test_of_pictures_in_many_tiles_the_first_is_told(caplog):
+    pixels = np.zeros((180, 180, 3), np.uint8)
+    with detector(tile=40) as detect:
+        assert len(detect.views((180, 180))) == 37
+        detect.prepare(detect.frame(pixels))
+        assert caplog.messages == []
+        for height in (360, 400):
+            detect.prepare(detect.frame(np.zeros((height, 360, 3), np.uint8)))
+    assert caplog.messages == ["picture: becomes 122 views with tiles of 40 x 40 pixels"]
 
 
 def test_more_tiles_than_memory_holds_are_refused_in_one_line():

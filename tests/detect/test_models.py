@@ -32,6 +32,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_without_a_model_it_is_said_how_one_is_given():
+    expected = "nano-voc: found no bundled model in this version, expected a model file; "
+    assert expected + "give -m my.cfg, or run: make demo MODEL=my.cfg" == NO_BUNDLED_MODEL
+
+
 @pytest.mark.parametrize("model", ["tiny.cfg", "tiny.weights", "."])
 def test_a_model_is_a_cfg_its_weights_or_their_folder(folder, model):
     expected = ModelFiles(folder / "tiny.cfg", folder / "tiny.weights")

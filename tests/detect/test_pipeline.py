@@ -360,3 +360,19 @@ def test_two_thousand_frames_take_no_more_memory_than_five_hundred(tmp_path):
     assert len((tmp_path / "out/detections.jsonl").read_text().splitlines()) == 2000
     assert len(list((tmp_path / "out").glob("*.mp4"))) == 40
     assert resident[2000] - resident[500] < MOST_GROWTH
+
+
+@pytest.mark.parametrize("sources", [[np.zeros((4, 4, 3), np.uint8)], np.zeros((4, 4, 3), np.uint8), 7])
+def test_an_array_is_no_source(sources):
+    with pytest.raises(TypeError) as refused:
+        list(stream(FakeDetector(), sources))
+    kind = "int" if type(sources) is int else "ndarray"
+    expected = f"sources: found {kind}, expected paths (str or Path); for pictures in memory call detector(pictures)"
+    assert str(refused.value) == expected
+
+
+@pytest.mark.parametrize("batch", ["x", 0, 1.5, None])
+def test_a_batch_is_a_number_from_1(batch):
+    with pytest.raises(ValueError) as refused:
+        list(run(FakeDetector(), [], batch=batch))
+    assert str(refused.value) == f"batch: found {batch!r}, expected a number from 1"

@@ -60,6 +60,19 @@ def test_without_names_classes_are_asked_for_by_number():
             {"roi": (0, 0, float("inf"), 9)},
             "roi: found 0,0,inf,9, expected left, top, right, bottom, with left below right and top below bottom",
         ),
+        ({"roi": (-5, 0, 9, 9)}, "roi: found -5,0,9,9, expected numbers from 0"),
+        (
+            {"roi": (0.2, 50, 0.9, 300)},
+            "roi: found 0.2,50,0.9,300, expected four pixels as 100,50,400,300, or four shares of the picture as 0,0.5,1,1",
+        ),
+        (
+            {"roi": (0, 0, 1, 300)},
+            "roi: found 0,0,1,300, expected four pixels as 100,50,400,300, or four shares of the picture as 0,0.5,1,1",
+        ),
+        (
+            {"roi": (0.5, 0, 200, 300)},
+            "roi: found 0.5,0,200,300, expected four pixels as 100,50,400,300, or four shares of the picture as 0,0.5,1,1",
+        ),
         (
             {"nms": "objectness", "tile": 64},
             "nms: found objectness together with tile, expected class, agnostic or none",
@@ -81,6 +94,7 @@ def test_settings_out_of_range_are_refused(wrong, message):
         (None, (0, 0, 640, 480)),
         ((10, 20, 300, 400), (10, 20, 300, 400)),
         ((10, 20, 3000, 4000), (10, 20, 640, 480)),
+        ((10.5, 0, 300.25, 2), (10, 0, 300, 2)),
         ((0, 0.5, 1, 1), (0, 240, 640, 480)),
     ],
 )

@@ -282,3 +282,14 @@ def test_what_is_no_picture_is_refused(wrong):
 def test_a_video_is_no_picture():
     with pytest.raises(PictureError, match=r"^a.mp4: found a video, expected a picture; use detector.stream\(path\)"):
         as_frame("a.mp4")
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_an_address_is_no_picture_and_keeps_its_slashes(kind):
+    with pytest.raises(PictureError) as refused:
+        as_frame(kind("http://me:secret@host/a//b.jpg"))
+    slashes = "//" if kind is str else "/"  # Path has dropped one already
+    assert str(refused.value) == (
+        f"http://host/a{slashes}b.jpg: found an address, expected a picture file; "
+        "download it first, or, of a video, use detector.stream(address, allow_urls=True)"
+    )

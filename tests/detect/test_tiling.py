@@ -102,6 +102,23 @@ def test_parts_that_agree_in_the_strip_become_one_object_with_the_better_score()
     assert merged((20, 10, 100, 90, 0.5, 0, 1), (80, 12, 150, 88, 0.75, 0, 2)) == [(20, 10, 150, 90, np.float32(0.75))]
 
 
+def test_a_part_that_ends_short_of_its_seam_joins_the_part_beyond_it():
+    """Two boxes of one dog, as a network found them in tiles of 416 of a collage: the upper ends 10 px too early."""
+    views = views_of((0, 0, 1760, 1056), (416, 416))
+    upper, lower = views.index((0, 0, 416, 416)), views.index((0, 320, 416, 736))
+    boxes = cxcywh_from_xyxy(np.array([(124, 184, 300, 406), (104, 290, 308, 495)], np.float32))
+    scores, ids = np.array([0.75, 0.5], np.float32), np.zeros(2, np.int64)
+    kept, joined = merge(boxes, scores, ids, np.array([upper, lower]), views, iou=0.45)
+    assert kept.tolist() == [0]
+    assert xyxy_from_cxcywh(joined).tolist() == [[104, 184, 308, 495]]
+
+
+def test_of_two_whole_ones_near_a_seam_a_part_joins_the_better_alone():
+    better, other = (20, 10, 95, 90, 0.75, 0, 1), (64, 10, 94, 90, 0.5, 0, 1)
+    part = (78, 5, 150, 92, 0.25, 0, 2)
+    assert merged(better, other, part) == [(20, 5, 150, 92, np.float32(0.75)), (64, 10, 94, 90, np.float32(0.5))]
+
+
 @pytest.mark.parametrize(
     "other",
     [(80, 60, 150, 95, 0.75, 0, 2), (80, 12, 150, 40, 0.75, 1, 2)],
@@ -139,4 +156,6 @@ def test_a_node_and_one_above_it_are_of_one_kind_and_two_beside_each_other_are_n
 
 def test_what_parts_become_competes_once_more():
     whole = (22, 12, 148, 88, 0.25, 0, 0)
-    assert merged((20, 10, 100, 90, 0.5, 0, 1), (80, 12, 150, 88, 0.75, 0, 2), whole) == [(22, 12, 148, 88, np.float32(0.25))]
+    assert merged((20, 10, 100, 90, 0.5, 0, 1), (80, 12, 150, 88, 0.75, 0, 2), whole) == [
+        (22, 12, 148, 88, np.float32(0.25))
+    ]

@@ -63,3 +63,12 @@ def test_the_models_of_other_networks_are_opencvs_own(tmp_path):
     assert type(net) is cv2.dnn.Net
     assert type(opencv.dnn.ClassificationModel(net)) is cv2.dnn.ClassificationModel
     assert type(opencv.dnn_DetectionModel(network=net)) is cv2.dnn.DetectionModel
+
+
+def test_a_star_gives_the_names_of_opencv_and_ours():
+    names: dict[str, object] = {}
+    exec("from yolov2.opencv import *", names)  # a star is for the top of a file alone
+    assert names["imread"] is cv2.imread
+    assert names["readNetFromDarknet"] is opencv.readNetFromDarknet
+    assert names["dnn"] is opencv.dnn
+    assert "OURS" not in names

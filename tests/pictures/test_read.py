@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from yolov2.errors import PictureError, printable
-from yolov2.pictures.read import PICTURE_SUFFIXES, decode_picture, read_picture, turn_upright
+from yolov2.pictures.read import FORMATS_IN_WORDS, PICTURE_SUFFIXES, decode_picture, read_picture, turn_upright
 
 JPEG_NOISE = 3  # levels on a flat colour, from JPEG's own rounding
 AVIF = {"quality": 100, "subsampling": "4:4:4"}
@@ -473,3 +473,23 @@ def test_sixteen_bit_grey_is_as_bright_as_the_photograph_it_came_from(shared):
     odd = shared / "data" / "photos" / "odd"
     deep, shallow = (read_picture(odd / name).pixels.mean() for name in ("eagle-grey16.png", "eagle-grey-alpha.png"))
     assert deep == pytest.approx(shallow, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("start", "ending"),
+    [(b"\0\0\0\x20ftypisom", ".mp4"), (b"\x1aE\xdf\xa3", ".mkv"), (b"RIFF\1\0\0\0AVI ", ".avi"), (b"FLV\1", ".flv")],
+)
+def test_a_video_by_the_name_of_a_picture_is_to_be_renamed(tmp_path, start, ending):
+    path = tmp_path / "clip.jpg"
+    path.write_bytes(start + bytes(32))
+    with pytest.raises(PictureError) as refused:
+        read_picture(path)
+    expected = f"{path}: found a video, expected {FORMATS_IN_WORDS}; rename it, so that it ends in {ending}"
+    assert str(refused.value) == expected
+
+
+def test_a_heic_picture_is_no_video(tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(32))
+    with pytest.raises(PictureError, match="found a file that starts with"):
+        read_picture(path)

@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from yolov2.errors import OutputError, VideoError, Yolov2Warning
 from yolov2.pictures import video_reader
@@ -563,3 +564,10 @@ def test_a_closed_video_takes_no_picture_and_ends_once_more_without_harm(tmp_pat
 def test_a_rate_or_size_of_nothing_is_a_wrong_call(tmp_path, fps, size):
     with pytest.raises(ValueError, match="expected a positive rate and size"):
         VideoWriter(tmp_path / "a.mp4", fps, size)
+
+
+def test_a_picture_by_the_name_of_a_video_is_to_be_renamed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (8, 8)).save("a.jpg")
+    path = Path("a.jpg").rename("a.mp4")
+    assert refusal(path) == "a.mp4: found a JPEG picture, expected a .mp4 video; rename it to the kind that it is"

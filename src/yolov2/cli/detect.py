@@ -87,6 +87,7 @@ def detect(
     name a line, - (a picture or such a list on standard input), the number of a camera, or with --allow-urls the
     address of a video. Files that an earlier run wrote are passed over when they are found below a folder. What is
     found is shown as a table; with -o DIR it is also written: annotated pictures and video, and detections.jsonl.
+    `yolov2 predict` is the same command.
     """
     if not sources and not more:
         raise click.UsageError("Missing SOURCE: name a picture, a folder, a video or a quoted pattern.", ctx)

@@ -40,8 +40,8 @@ SPELLED: dict[tuple[type, str], str] = {
 LAYERS_BY_NAME: dict[str, type] = {name: layer for layer, name in SECTION_NAMES.items()} | {"reorg3d": Reorg}
 ALIASES = {"conv": "convolutional", "max": "maxpool", "avg": "avgpool", "soft": "softmax", "conn": "connected"}
 
-# Options that Darknet parses and that change nothing for the v2 family, or for the network itself: AlexeyAB's letter_box
-# is how pictures come to its input, which the stand-in for his command line reads.
+# Options that Darknet parses and that change nothing for the v2 family, or nothing for the network itself: AlexeyAB's
+# letter_box is how pictures come to its input, which the stand-in for his command line reads.
 WITHOUT_EFFECT = {
     "net": ("letter_box",),
     "network": ("letter_box",),

@@ -15,7 +15,7 @@ from yolov2.backends.base import Backend, open_backend
 from yolov2.darknet.lists import read_names
 from yolov2.darknet.weights import Weights
 from yolov2.detect.classifier_settings import ClassifierOptions, ClassifierSettings, Size
-from yolov2.detect.fitting import check_map, check_tree, sized
+from yolov2.detect.fitting import check_map, check_names, check_tree, sized
 from yolov2.detect.model_files import find_model
 from yolov2.detect.models import load_model
 from yolov2.detect.pipeline import stream
@@ -53,8 +53,8 @@ class Classifier:
 
     names: by class id. tree: of a softmax over a WordTree; probabilities are then those of its leaves, and 0 above.
     map: nodes of the tree, leaves or not, that are the classes of an answer.
-    Raises ModelError if the network is no classifier, Mismatch if it does not fit `size`,
-    BackendError if the backend can't run it.
+    Raises ModelError if the network is no classifier or there are names, but not one for each class, Mismatch if it
+    does not fit `size`, BackendError if the backend can't run it.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Classifier:
         _check_classifier(self.network, tree, self.settings.preprocess)
         check_map(map, tree)
         self.names, self.tree, self.map = tuple(names), tree, map
+        check_names(self.names, classes=self.num_classes, where=network.name or "network")
         self._temperature = self.network.head.temperature if isinstance(self.network.head, Softmax) else 1.0
         self.has_probabilities = _has_probabilities(self.network, self.settings.softmax)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
+import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +19,7 @@ from yolov2.backends.base import open_backend
 from yolov2.boxes import xyxy_from_cxcywh
 from yolov2.darknet.weights import Weights
 from yolov2.detect.decoder import Decoder, Rows
-from yolov2.detect.fitting import check_map, check_tree, sized
+from yolov2.detect.fitting import check_map, check_names, check_tree, sized
 from yolov2.detect.model_files import find_model
 from yolov2.detect.models import load_model
 from yolov2.detect.pipeline import stream
@@ -33,9 +35,12 @@ from yolov2.pictures.letterbox import Image, letterbox, stretch
 from yolov2.records import Detections, Failure, Frame
 
 VIEWS_AT_ONCE = 8  # of a picture in tiles: more gain nothing, and take memory
+MANY_VIEWS = 64  # of a picture in tiles: from here on it is told, as a run takes so many times as long
 MOST_RAW_BYTES = 512 << 20  # that the raw heads of all tiles of a picture may take
 
 RESIZES = {"letterbox": letterbox, "stretch": stretch}
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -53,8 +58,8 @@ class Detector:
     in place of the one node that each box is walked down to.
     A picture has as many channels as the network's input: three are RGB, one is grey, four keep alpha, and any other
     number comes as an array or a .npy file.
-    Raises ModelError if the network is no detector, Mismatch if it does not fit `size`,
-    BackendError if the backend can't run it.
+    Raises ModelError if the network is no detector or there are names, but not one for each class, Mismatch if it
+    does not fit `size`, BackendError if the backend can't run it.
     """
 
     def __init__(
@@ -79,8 +84,10 @@ class Detector:
         check_map(map, tree)
         self.tree, self.map = tree, map
         self.names = tuple(names)
+        check_names(self.names, classes=self.num_classes, where=network.name or "network")
         self._decoder = self._decoder_by(self.settings)
         self._is_closed = False
+        self._many_told = threading.Lock()  # taken by the first picture of many views
         self.backend = open_backend(
             backend, self.network, weights, device=device, precision=precision, threads=threads, cache=cache
         )
@@ -186,6 +193,7 @@ class Detector:
         Raises ValueError for another size, which needs a Detector of its own.
         """
         other = copy.copy(self)
+        other._many_told = threading.Lock()
         other.settings = replace(self.settings, **settings)
         if other.settings.size != self.settings.size:
             raise ValueError(
@@ -203,6 +211,7 @@ class Detector:
         """The network's input for a frame, (C, H, W) in 0..1; with `tile` a Tiled, of which `raw` makes several.
 
         Raises PictureError for a frame that has other channels, no pixel in the region of interest, or too many tiles.
+        The first of more than MANY_VIEWS views is told of in a warning of the log.
         """
         pixels = with_channels(frame, self.channels)
         try:
@@ -215,6 +224,9 @@ class Detector:
         if len(views) > most:
             where, expected = printable(frame.source) or "picture", f"at most {most:,} with this network"
             raise PictureError.at(where, found=f"{len(views):,} tiles", expected=expected, repair="give a larger tile")
+        if len(views) > MANY_VIEWS and self._many_told.acquire(blocking=False):
+            where, (height, width) = printable(frame.source) or "picture", both(self.settings.tile)
+            log.warning("%s: becomes %s views with tiles of %s x %s pixels", where, f"{len(views):,}", width, height)
         return Tiled(pixels, views)
 
     def views(self, size: tuple[int, int]) -> tuple[Rectangle, ...]:

@@ -1,4 +1,4 @@
-"""Whether a network, a size, a tree and a map belong together: what Detector and Classifier check at their doors."""
+"""Whether network, size, tree, map and names belong together: what Detector and Classifier check at their doors."""
 
 from collections.abc import Sequence
 
@@ -29,6 +29,13 @@ def check_tree(network: Network, tree: WordTree | None, *, classes: int) -> None
     if tree is not None and len(tree) != classes:
         found, expected = f"a tree of {len(tree):,} nodes", f"{classes:,}, as many as the network has classes"
         raise ModelError.at(name, found=found, expected=expected, repair="give the tree it was trained with")
+
+
+def check_names(names: Sequence[str], *, classes: int, where: str) -> None:
+    """Raises ModelError if there are names, and not one for every class of an answer."""
+    if names and len(names) != classes:
+        found, expected = f"{len(names):,} names", f"{classes:,}, one for each class"
+        raise ModelError.at(where, found=found, expected=expected, repair="give all of them, or none")
 
 
 def check_map(chosen: Sequence[int] | None, tree: WordTree | None) -> None:

@@ -12,7 +12,7 @@ DEFAULT_MODEL = "nano-voc"
 CHECKPOINT = ".safetensors"
 NO_BUNDLED_MODEL = (
     f"{DEFAULT_MODEL}: found no bundled model in this version, expected a model file; "
-    "run: make demo MODEL=my.cfg, or: yolov2 detect PICTURE -m my.cfg"
+    "give -m my.cfg, or run: make demo MODEL=my.cfg"
 )
 
 

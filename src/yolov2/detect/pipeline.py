@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -85,8 +85,8 @@ def run(
     `stop`, once set, ends it as well: with the source at work, or at once with one that is live.
     At most three batches of frames and a few more are held at a time.
     """
-    if batch < 1:
-        raise ValueError(f"batch: found {batch}, expected a number from 1")
+    if not isinstance(batch, int) or batch < 1:  # pyright: ignore[reportUnnecessaryIsInstance] - a programmer's call
+        raise ValueError(f"batch: found {batch!r}, expected a number from 1")
     with ThreadPoolExecutor(workers, thread_name_prefix="yolov2-work") as pool:
         reader = Reader(detector, sources, pool, ahead=batch + workers, clip=clip, stop=stop or threading.Event())
         try:
@@ -129,7 +129,12 @@ def stream(
     Sources are files, folders, patterns, lists, cameras and, with `allow_urls`, addresses: see `expand_sources`. Of
     videos every `stride`-th frame is looked at, from `start_s` until `end_s`: see `Clip`. Memory is bounded: see `run`.
     """
-    named = [sources] if isinstance(sources, str | Path) else sources
+    is_one: bool = isinstance(sources, str) or not hasattr(sources, "__iter__")
+    named: list[Any] = [sources] if is_one else list(cast("Iterable[Any]", sources))
+    for source in named:
+        if not isinstance(source, str | Path):
+            repair = "for pictures in memory call detector(pictures)"
+            raise TypeError(f"sources: found {type(source).__name__}, expected paths (str or Path); {repair}")
     clip = Clip(start_s, end_s, stride)
     for result in run(detector, expand_sources(named, allow_urls=allow_urls), batch=batch, clip=clip):
         if not isinstance(result, Failure):

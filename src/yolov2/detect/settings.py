@@ -83,9 +83,8 @@ class Settings:
             raise ValueError(f"max_pixels: found {self.max_pixels}, expected a number from 1")
         if self.max_det is not None and self.max_det < 1:
             raise ValueError(f"max_det: found {self.max_det}, expected a number from 1, or None")
-        if self.roi is not None and not (len(self.roi) == 4 and _is_rectangle(*self.roi)):
-            expected = "left, top, right, bottom, with left below right and top below bottom"
-            raise ValueError(f"roi: found {','.join(f'{side:g}' for side in self.roi)}, expected {expected}")
+        if self.roi is not None and (expected := _fault_of(self.roi)):
+            raise ValueError(f"roi: found {_shown(self.roi)}, expected {expected}")
         for name, value in (("tile", self.tile), ("min_size", self.min_size), ("max_size", self.max_size)):
             if value is not None and not min(both(value)) > 0:
                 raise ValueError(f"{name}: found {value}, expected numbers above 0")
@@ -101,8 +100,8 @@ class Settings:
             min(max(side, 0), most) for side, most in zip(sides, (width, height) * 2, strict=True)
         )
         if left >= right or top >= bottom:
-            roi = ",".join(f"{side:g}" for side in self.roi)
-            raise ValueError(f"roi: found {roi}, which has no pixel of a picture of {width} x {height}")
+            found = f"{_shown(self.roi)}, which has no pixel of a picture of {width} x {height}"
+            raise ValueError(f"roi: found {found}; give one that lies in the picture, or shares of it as 0,0.5,1,1")
         return left, top, right, bottom
 
     @property
@@ -126,8 +125,20 @@ class Settings:
         return wanted
 
 
-def _is_rectangle(left: float, top: float, right: float, bottom: float) -> bool:
-    return 0 <= left < right < math.inf and 0 <= top < bottom < math.inf
+def _fault_of(roi: Sequence[float]) -> str:
+    """What was expected in place of these sides, or nothing."""
+    if any(side < 0 for side in roi):
+        return "numbers from 0"
+    if len(roi) != 4 or not (roi[0] < roi[2] < math.inf and roi[1] < roi[3] < math.inf):
+        return "left, top, right, bottom, with left below right and top below bottom"
+    has_share = min(roi[2:]) <= 1 or any(0 < side < 1 for side in roi)
+    if max(roi) > 1 and has_share:
+        return "four pixels as 100,50,400,300, or four shares of the picture as 0,0.5,1,1"
+    return ""
+
+
+def _shown(roi: Sequence[float]) -> str:
+    return ",".join(f"{side:g}" for side in roi)
 
 
 def both(size: T | tuple[T, T]) -> tuple[T, T]:

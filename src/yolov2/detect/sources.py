@@ -87,6 +87,10 @@ def as_frame(
     if isinstance(picture, Frame):
         return picture
     if isinstance(picture, str | Path):
+        if address := _address(str(picture)):
+            repair = "download it first, or, of a video, use detector.stream(address, allow_urls=True)"
+            where = printable(public_name(address))
+            raise PictureError.at(where, found="an address", expected="a picture file", repair=repair)
         return read_picture(_no_video(Path(picture)), exif=exif, max_pixels=max_pixels, channels=channels)
     if isinstance(picture, bytes | bytearray):
         return decode_picture(bytes(picture), name="picture", exif=exif, max_pixels=max_pixels, channels=channels)

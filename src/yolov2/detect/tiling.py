@@ -18,6 +18,9 @@ Indices: TypeAlias = NDArray[np.int64]
 
 OVERLAP = 0.2  # of a tile's side: what its neighbour sees, too
 NEAR = 0.02  # of a tile's side: a box that ends so close to a seam is taken as cut there
+MAY_BE = (
+    OVERLAP / 2
+)  # likewise, if the neighbour found a part that it agrees with: nearer to its seam than to the other
 COVERED = 0.5  # of a cut box: inside a whole one, it is a part of that
 
 
@@ -53,7 +56,8 @@ def merge(
     boxes: (N, 4) cxcywh in pixels of the picture; views: (N,) which of the rectangles, the whole area first.
     spans: (N, 2) of the nodes of a WordTree, of which one below another is of one kind with it; else classes are equal.
     Of boxes that no seam cuts the best stays, as in `suppress`. One that a seam cuts falls to a whole one that covers
-    most of it. What is left of these are parts of objects larger than the overlap: two are one object if they agree
+    most of it. What is left of these, and of the whole ones the best that ends near its seam and agrees with one, are
+    parts of objects larger than the overlap: two are one object if they agree
     (by `iou`) in the strip that both views see; it gets the box around all its parts, and the best of their scores.
     Then the best stays once more.
     """
@@ -62,11 +66,16 @@ def merge(
     boxes, kinds, views = boxes[order], kinds[order], views[order]
     corners: Floats = xyxy_from_cxcywh(boxes)
     seen = np.array(rectangles, np.float32)[views]  # (N, 4)
-    is_cut = _cut(corners, seen, np.array(rectangles[0], np.float32))
+    frame = np.array(rectangles[0], np.float32)
+    is_cut, may_be_cut = (_cut(corners, seen, frame, near=near) for near in (NEAR, MAY_BE))
     whole = np.flatnonzero(~is_cut)
     whole = whole[_best(boxes[whole], kinds[whole], iou=iou)]
     pieces = (row for row in np.flatnonzero(is_cut).tolist() if not _is_part(row, whole, corners, kinds))
     cut = np.fromiter(pieces, np.int64)
+    doubtful = whole[may_be_cut[whole]]
+    halves = [doubtful[_agreeing(row, doubtful, corners, seen, kinds, iou=iou)][:1] for row in cut.tolist()]
+    if halves:
+        cut, whole = np.union1d(cut, np.concatenate(halves)), np.setdiff1d(whole, np.concatenate(halves))
     firsts = _objects(corners[cut], seen[cut], kinds[cut], iou=iou)
     joined = boxes.astype(np.float32)
     for first in np.unique(firsts).tolist():
@@ -102,9 +111,9 @@ def _pieces(start: int, end: int, length: int, overlap: float) -> list[tuple[int
     return [(first, first + length) for first in firsts]
 
 
-def _cut(corners: Floats, seen: Floats, whole: Floats) -> NDArray[np.bool_]:
-    """Which boxes (N,) end at a seam: a border of their view inside the area."""
-    margin = NEAR * np.tile(seen[:, 2:] - seen[:, :2], 2)  # (N, 4), of the sides of the view
+def _cut(corners: Floats, seen: Floats, whole: Floats, *, near: float) -> NDArray[np.bool_]:
+    """Which boxes (N,) end at a seam, or so near to it: a border of their view inside the area."""
+    margin = near * np.tile(seen[:, 2:] - seen[:, :2], 2)  # (N, 4), of the sides of the view
     at_low = (corners[:, :2] <= seen[:, :2] + margin[:, :2]) & (seen[:, :2] > whole[:2])
     at_high = (corners[:, 2:] >= seen[:, 2:] - margin[:, 2:]) & (seen[:, 2:] < whole[2:])
     return np.any(at_low | at_high, axis=1)
@@ -120,14 +129,20 @@ def _objects(corners: Floats, seen: Floats, kinds: Indices, *, iou: float) -> In
     """For each cut box (N,) the first one of its object: parts that agree where both views see, link by link."""
     firsts = np.arange(len(corners))
     for row in range(len(corners)):
-        near = np.flatnonzero(_alike(kinds[row:], kinds[row])) + row  # an earlier one has looked at this one already
-        strips = _clip(seen[near], seen[row])
-        agree = boxes_iou(_clip(corners[row], strips), _clip(corners[near], strips)) > iou
-        agree &= np.any(seen[near] != seen[row], axis=1)
-        linked = np.unique(np.append(firsts[near[agree]], firsts[row]))
+        later = np.arange(row, len(corners))  # an earlier one has looked at this one already
+        linked = np.unique(np.append(firsts[later[_agreeing(row, later, corners, seen, kinds, iou=iou)]], firsts[row]))
         if len(linked) > 1:
             firsts[np.isin(firsts, linked)] = linked[0]
     return firsts
+
+
+def _agreeing(
+    row: int, others: Indices, corners: Floats, seen: Floats, kinds: Indices, *, iou: float
+) -> NDArray[np.bool_]:
+    """Which of the others, of its kind and of other views, agree with this box in the strip that both views see."""
+    strips = _clip(seen[others], seen[row])
+    agree = boxes_iou(_clip(corners[row], strips), _clip(corners[others], strips)) > iou
+    return agree & np.any(seen[others] != seen[row], axis=1) & _alike(kinds[others], kinds[row])
 
 
 def _clip(corners: Floats, to: Floats) -> Floats:

@@ -107,6 +107,7 @@ def open_writers(
 def open_table(path: str | Path) -> Writers:
     """One file for any results, of the format that its ending says: .jsonl, .csv, .parquet, or .json for COCO results.
 
+    A file of that name is replaced, once the new one is whole.
     Raises OutputError if it can't be written, or for another ending.
     """
     path = Path(path)

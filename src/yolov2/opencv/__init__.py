@@ -21,6 +21,8 @@ FORWARDED = ("__version__",)  # of what Python itself looks for in a module, wha
 
 def __getattr__(name: str) -> Any:
     """Ours, or else what `cv2` calls so, or else `cv2.dnn`. Raises AttributeError for any other name."""
+    if name == "__all__":  # of `from yolov2.opencv import *`
+        return _names()
     if name.startswith("__") and name not in FORWARDED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "dnn" or name.removeprefix("dnn_") in OURS:
@@ -33,3 +35,10 @@ def __getattr__(name: str) -> Any:
     if hasattr(cv2.dnn, name):  # `from yolov2 import opencv as dnn`
         return getattr(cv2.dnn, name)
     raise AttributeError(f"neither yolov2.opencv nor OpenCV {cv2.__version__} has {name!r}")
+
+
+def _names() -> list[str]:
+    """The public names of `cv2`, and ours."""
+    import cv2
+
+    return sorted({"dnn", *OURS, *(f"dnn_{name}" for name in OURS), *(n for n in dir(cv2) if not n.startswith("_"))})

@@ -44,6 +44,13 @@ SIGNATURES: tuple[tuple[int, bytes, str], ...] = (  # offset, bytes, name of the
     (4, b"ftypmif1", "Avif"),
     *((0, b"P%d" % kind, "Ppm") for kind in range(1, 7)),
 )
+VIDEO_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (  # offset, bytes, the ending that such a file should have
+    (4, b"ftyp", ".mp4"),
+    (0, b"\x1aE\xdf\xa3", ".mkv"),
+    (8, b"AVI ", ".avi"),
+    (0, b"FLV\x01", ".flv"),
+)
+NO_VIDEO = (b"ftyphe", b"ftypmsf1")  # HEIC, in the container of MP4
 LONGEST_SIGNATURE = 16  # bytes, from the start of a file
 TURNED = (5, 6, 7, 8)  # EXIF orientations in which rows and columns change places
 REDUCED_GREY = (  # how many times smaller a picture may be decoded, and how OpenCV calls it
@@ -203,11 +210,26 @@ def _kind_of(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "something other than a file")
 
 
+def picture_format(start: bytes) -> str | None:
+    """Of which of the formats that are read here a file is, by its first LONGEST_SIGNATURE bytes; None of any other."""
+    return next((kind for at, signature, kind in SIGNATURES if start.startswith(signature, at)), None)
+
+
+def _video_ending(start: bytes) -> str:
+    """The ending of the name of a video that starts so, or nothing."""
+    if start.startswith(NO_VIDEO, 4):
+        return ""
+    return next((suffix for at, signature, suffix in VIDEO_SIGNATURES if start.startswith(signature, at)), "")
+
+
 def _read_header(file: BinaryIO, where: str) -> Header:
     start = file.read(LONGEST_SIGNATURE)
     file.seek(0)
-    kind = next((kind for at, signature, kind in SIGNATURES if start.startswith(signature, at)), None)
+    kind = picture_format(start)
     if kind is None:
+        if suffix := _video_ending(start):
+            repair = f"rename it, so that it ends in {suffix}"
+            raise PictureError.at(where, found="a video", expected=FORMATS_IN_WORDS, repair=repair)
         found = f"a file that starts with {_start(start)}" if start else "0 bytes"
         repair = "save it as one of these" if start else "copy it again"
         raise PictureError.at(where, found=found, expected=FORMATS_IN_WORDS, repair=repair)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from yolov2.errors import VideoError, printable
 from yolov2.pictures.clip import WHOLE, Clip
-from yolov2.pictures.read import MAX_PIXELS
+from yolov2.pictures.read import LONGEST_SIGNATURE, MAX_PIXELS, picture_format
 from yolov2.pictures.video_reader import VideoReader, fps_of, is_cover, load_av, read_from, reason
 
 # One demuxer for each suffix. Left to choose by content, FFmpeg takes a text file that lists other files for a video.
@@ -53,6 +53,9 @@ def open_video(path: Path, *, max_pixels: int = MAX_PIXELS, clip: Clip = WHOLE) 
     try:
         container = av.open(str(path.resolve()), format=demuxer, options={"protocol_whitelist": "file"})
     except (av.FFmpegError, OSError) as error:
+        if kind := _picture_in(path):
+            found, repair = f"a {kind.upper()} picture", "rename it to the kind that it is"
+            raise VideoError.at(where, found=found, expected=f"a {path.suffix.lower()} video", repair=repair) from error
         raise VideoError.at(
             where,
             found=f"a file that does not open as {demuxer} ({reason(error)})",
@@ -60,6 +63,15 @@ def open_video(path: Path, *, max_pixels: int = MAX_PIXELS, clip: Clip = WHOLE) 
             repair="it is cut short or of another kind; copy it again, or convert it",
         ) from error
     return read_from(container, str(path), max_pixels=max_pixels, clip=clip)
+
+
+def _picture_in(path: Path) -> str | None:
+    """The format of the picture that a file is by its first bytes; None where it is none."""
+    try:
+        with path.open("rb") as file:
+            return picture_format(file.read(LONGEST_SIGNATURE))
+    except OSError:
+        return None
 
 
 def promised_frames(path: Path, *, clip: Clip = WHOLE) -> int | None:
