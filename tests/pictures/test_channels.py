@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -110,6 +110,7 @@ def test_an_array_file_of_something_else_is_refused(data, message):
 
 
 @given(st.binary(max_size=80), st.integers(0, 120))
+@example(b"\0" * 16 + b"(", 111)
 def test_any_bytes_are_an_array_or_a_refusal(tail, kept):
     try:
         pixels = decode_array(saved(RGBA)[:kept].ljust(8, b"\x93") + tail, "a.npy", max_pixels=10_000)

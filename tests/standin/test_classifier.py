@@ -202,6 +202,25 @@ def test_classify_takes_imagenets_lists_and_five_classes(folder):
     assert [line.partition(": ")[2] for line in voice.said] == best.names
 
 
+def test_classify_says_which_file_darknet_takes_and_what_does_without(folder):
+    assert refusal("classify net.cfg net.weights pictures/cat.png") == (
+        "darknet classify: found no cfg/imagenet1k.data here, expected that file, whose names= Darknet takes for "
+        "classify; run it from Darknet's folder, or write darknet classifier predict DATA CFG WEIGHTS [PICTURE]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "instead"),
+    [("predict", "test DATA CFG WEIGHTS PICTURE"), ("valid", "valid DATA CFG WEIGHTS")],
+)
+def test_a_detector_is_told_its_own_command(folder, command, instead):
+    layers = CFG.partition("[avgpool]")[0].replace("filters=4", "filters=6")
+    Path("net.cfg").write_text(layers + "[region]\nanchors=1,2\nnum=1\nclasses=1\n")
+    assert refusal(f"classifier {command} x.data net.cfg net.weights") == (
+        f"net.cfg: found a detector, with [region] at its end, expected a classifier; write darknet detector {instead}"
+    )
+
+
 def test_predict_with_a_tree_ranks_its_leaves(folder):
     Path("net.cfg").write_text(CFG + "tree=animals.tree\n")
     Path("animals.tree").write_text(TREE)
@@ -233,7 +252,9 @@ def test_alexeyabs_predict_with_a_tree_ranks_every_node_and_names_its_parent(fol
     voice = darknet("classifier predict x.data net.cfg net.weights pictures/dog.png -t 4", dialect="alexeyab")
     found = {}
     for line in voice.said[3:]:
-        node, name, value, parent = re.fullmatch(r"(\d), (\w+): (\d\.\d{6}), parent: (\w+) ", line).groups()
+        parts = re.fullmatch(r"(\d), (\w+): (\d\.\d{6}), parent: (\w+) ", line)
+        assert parts is not None
+        node, name, value, parent = parts.groups()
         found[int(node)] = (name, float(value), parent)
     assert {node: (name, parent) for node, (name, _, parent) in found.items()} == {
         0: ("dog", "Root"), 1: ("cat", "Root"), 2: ("horse", "dog"), 3: ("bird", "dog"),

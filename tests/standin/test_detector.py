@@ -122,6 +122,13 @@ def test_labels_are_saved_beside_the_picture(here):
     assert Path("grey.txt").read_text() == "0 0.5000 0.5000 0.5000 0.5000\n"
 
 
+def test_the_folder_of_the_labels_is_made(here):
+    Path("voc/JPEGImages").mkdir(parents=True)
+    Path("grey.png").rename("voc/JPEGImages/grey.png")
+    assert ran("detector", "test", "cfg/my.data", *MODEL, "voc/JPEGImages/grey.png", "-save_labels")[0] == 0
+    assert Path("voc/labels/grey.txt").read_text() == "0 0.5000 0.5000 0.5000 0.5000\n"
+
+
 @pytest.mark.parametrize(
     ("flags", "dialect", "out"),
     [

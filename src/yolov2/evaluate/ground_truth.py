@@ -70,8 +70,8 @@ def read_ground_truth(
 ) -> GroundTruth:
     """The pictures and boxes of a split; without one that of DATA@SPLIT, else val, valid or test, else the only one.
 
-    form, faithful: as `open_data` has them. A picture that is missing is a failure, and the rest is read. Raises LabelError for any other label that nobody can
-    know the meaning of, and for data without boxes.
+    form, faithful: as `open_data` has them. A picture that is missing is a failure, and the rest is read. Raises
+    LabelError for any other label that nobody can know the meaning of, and for data without boxes.
     """
     opened = open_data(data, images=images, form=form, faithful=faithful)
     where = printable(data)

@@ -18,11 +18,19 @@ from yolov2.darknet.lists import read_data
 from yolov2.detect.classifier import Classifier
 from yolov2.errors import PictureError, printable
 from yolov2.records import Classification, Frame
-from yolov2.standin.classifier_model import Cropped, every_node, labels_path, open_classifier, read_labels, top_of
+from yolov2.standin.classifier_model import (
+    Cropped,
+    every_node,
+    labels_path,
+    open_classifier,
+    open_classifier_network,
+    read_labels,
+    top_of,
+)
 from yolov2.standin.classifier_valid import validate
 from yolov2.standin.flags import NO_WINDOW, TRAINING, dialect_of
 from yolov2.standin.line import Line, LineError
-from yolov2.standin.model import data_path, open_network
+from yolov2.standin.model import data_path
 from yolov2.standin.voice import Voice, asked_pictures
 
 CLASSIFY_DATA, CLASSIFY_TOP = "cfg/imagenet1k.data", 5  # Darknet: main, of the short `classify`
@@ -48,6 +56,10 @@ def classifier(line: Line, voice: Voice) -> int:
 def classify(line: Line, voice: Voice) -> int:
     """`classify CFG WEIGHTS [PICTURE]`: predict by cfg/imagenet1k.data, the five best. Source: Darknet `main`."""
     words = [CLASSIFY_DATA, *line.rest("CFG WEIGHTS [PICTURE]", least=2)]
+    if not Path(CLASSIFY_DATA).exists():
+        repair = "run it from Darknet's folder, or write darknet classifier predict DATA CFG WEIGHTS [PICTURE]"
+        expected = "that file, whose names= Darknet takes for classify"
+        raise LineError.at("darknet classify", found=f"no {CLASSIFY_DATA} here", expected=expected, repair=repair)
     return _each_picture(line, words, voice, _answer_of(line), preprocess="predict", top=CLASSIFY_TOP)
 
 
@@ -88,7 +100,7 @@ def _each_picture(
     section = read_data(Path(data))
     top = top or top_of(section)
     names = data_path(section, "names", voice) or labels_path(section, voice)
-    network = open_network(cfg, voice)
+    network = open_classifier_network(cfg, voice, instead="darknet detector test DATA CFG WEIGHTS PICTURE")
     labels = read_labels(names, network.raw_shape.size)
     status = 0
     with open_classifier(network, cfg, weights, voice, preprocess=preprocess, names=labels, cache=line.cache) as opened:

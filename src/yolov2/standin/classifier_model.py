@@ -16,7 +16,7 @@ from yolov2.detect.classifier import LARGEST_INPUT, Classifier
 from yolov2.detect.classifier_settings import ClassifierSettings
 from yolov2.detect.model_files import ModelFiles
 from yolov2.detect.models import load_tree
-from yolov2.errors import FormatError, ModelError, NamesError, PictureError
+from yolov2.errors import FormatError, ModelError, NamesError, PictureError, printable
 from yolov2.hierarchy.wordtree import WordTree, absolute_probabilities, change_leaves, grouped_softmax
 from yolov2.network.layers import Softmax
 from yolov2.network.spec import Network
@@ -24,12 +24,21 @@ from yolov2.pictures.channels import with_channels
 from yolov2.pictures.crops import Views, crop, shorter_side_size
 from yolov2.pictures.letterbox import Pixels, Size, stretch
 from yolov2.records import Classification, Frame
-from yolov2.standin.model import data_path, loading
+from yolov2.standin.model import data_path, loading, open_network
 from yolov2.standin.voice import Voice
 
 Floats = NDArray[np.float32]
 
 LABELS = "data/labels.list"  # where Darknet looks if the .data file does not say
+
+
+def open_classifier_network(cfg: str, voice: Voice, *, instead: str) -> Network:
+    """The network of a .cfg. Raises ModelError for a detector's, with the command that takes one; CfgError."""
+    network = open_network(cfg, voice)
+    if network.region is not None:
+        found, repair = "a detector, with [region] at its end", f"write {instead}"
+        raise ModelError.at(printable(cfg), found=found, expected="a classifier", repair=repair)
+    return network
 
 
 def open_classifier(

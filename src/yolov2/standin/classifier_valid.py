@@ -19,9 +19,16 @@ from yolov2.detect.sources import Source
 from yolov2.errors import FormatError, ModelError, printable
 from yolov2.network.spec import Network
 from yolov2.records import Classification, Failure
-from yolov2.standin.classifier_model import Cropped, labels_path, open_classifier, read_labels, top_of
+from yolov2.standin.classifier_model import (
+    Cropped,
+    labels_path,
+    open_classifier,
+    open_classifier_network,
+    read_labels,
+    top_of,
+)
 from yolov2.standin.line import Line
-from yolov2.standin.model import data_path, listed_path, open_network
+from yolov2.standin.model import data_path, listed_path
 from yolov2.standin.voice import Voice
 
 SPLIT = 1000  # pictures that `validcrop` counts at a time
@@ -73,7 +80,7 @@ def validate(line: Line, voice: Voice, *, preprocess: str) -> int:
     line.passed_over("-t", "top= in DATA says how many are looked at", has_value=True)
     data, cfg, weights = line.rest("DATA CFG WEIGHTS", least=3)
     section = read_data(Path(data))
-    network = open_network(cfg, voice)
+    network = open_classifier_network(cfg, voice, instead="darknet detector valid DATA CFG WEIGHTS")
     exam = _exam(section, network, voice)
     leaves = data_path(section, "leaves", voice) if preprocess == "valid" else None
     sources = [Source(Path(path), "picture", Path(path)) for path in exam.paths]

@@ -9,9 +9,11 @@ from yolov2.darknet.sections import Section
 from yolov2.detect.settings import Resize
 from yolov2.errors import FormatError, printable
 from yolov2.network.spec import Network
+from yolov2.standin.anchors import calc_anchors
 from yolov2.standin.demo import FRAMES_AVERAGED, Film, show_video
 from yolov2.standin.flags import HAVE_VALUE, dialect_of, take_idle
 from yolov2.standin.inputs import check_out
+from yolov2.standin.judging import MAP_THRESH, RECALL_NMS, RECALL_THRESH, Counting, judge, read_truth, recall
 from yolov2.standin.line import Dialect, Line, LineError
 from yolov2.standin.model import data_path, open_detector, open_network, says_letterbox
 from yolov2.standin.program import Program, Rules
@@ -19,7 +21,7 @@ from yolov2.standin.stills import Outputs, answer
 from yolov2.standin.valid import Results, validate
 from yolov2.standin.voice import Voice, asked_pictures
 
-LATER = ("train", "map", "recall", "calc_anchors", "valid2", "extract", "censor")
+LATER = ("train", "valid2", "extract", "censor")
 SHORT_DATA = Path("cfg/coco.data")  # Darknet: main, of the short `detect`
 NAMES = Path("data/names.list")  # where Darknet looks if a .data file has no names=
 THRESH: dict[Dialect, float] = {"pjreddie": 0.5, "alexeyab": 0.25}
@@ -37,8 +39,18 @@ OF_DEMO = (
 
 
 def detector(line: Line, voice: Voice) -> int:
-    """`detector test|valid|demo DATA CFG WEIGHTS ...`. Source: Darknet `run_detector`."""
-    commands = {"test": _test, "valid": _valid, "demo": _demo}
+    """`detector test|valid|demo|map|recall DATA CFG WEIGHTS ...`, `detector calc_anchors DATA ...`.
+
+    Source: Darknet `run_detector`.
+    """
+    commands = {
+        "test": _test,
+        "valid": _valid,
+        "demo": _demo,
+        "map": _judge,
+        "recall": _recall,
+        "calc_anchors": calc_anchors,
+    }
     expected = f"one of {', '.join(commands)}"
     name = line.next_word(expected=expected, repair="add it behind detector", have_value=HAVE_VALUE)
     if name in commands:
@@ -117,6 +129,47 @@ def _demo(line: Line, voice: Voice) -> int:
     network, names = open_network(cfg, voice), _names(data, voice)
     with open_detector(network, cfg, weights, voice, names=names, resize=resize, cache=line.cache) as opened:
         return show_video(Program(opened, rules), video[0] if video else None, film, voice)
+
+
+def _judge(line: Line, voice: Voice) -> int:
+    """`detector map`, which AlexeyAB's program alone has. Source: AlexeyAB's `validate_detector_map`."""
+    counting = Counting(
+        thresh=line.number("-thresh", 0.25),
+        iou=line.number("-iou_thresh", 0.5),
+        points=line.integer("-points", 0),
+    )
+    is_letterboxed = line.has("-letter_box")
+    take_idle(line, used=("-thresh", "-letter_box"))
+    data_file, cfg, weights = line.rest("DATA CFG WEIGHTS", least=3)
+    if counting.points < 0 or counting.points == 1:
+        found, expected = f"-points {counting.points}", "0 for the area, or so many recalls, such as 11 or 101"
+        raise LineError.at(line.where, found=found, expected=expected, repair="correct it")
+    rules = Rules(MAP_THRESH, hier=0, nms=NMS, is_last_node=True)
+    resize = _resize(cfg, "alexeyab", is_letterboxed=is_letterboxed)
+    return _against_labels((data_file, cfg, weights), line, voice, rules, resize, counting)
+
+
+def _recall(line: Line, voice: Voice) -> int:
+    """Source: Darknet `validate_detector_recall`, whose list of pictures is always data/coco_val_5k.list."""
+    take_idle(line, used=())
+    data_file, cfg, weights = line.rest("DATA CFG WEIGHTS", least=3)
+    rules = Rules(RECALL_THRESH, nms=RECALL_NMS, by="objectness", is_classless=True)
+    return _against_labels((data_file, cfg, weights), line, voice, rules, "stretch", None)
+
+
+def _against_labels(
+    words: tuple[str, str, str], line: Line, voice: Voice, rules: Rules, resize: Resize, counting: Counting | None
+) -> int:
+    data_file, cfg, weights = words
+    data = read_data(Path(data_file))
+    if data.has("difficult"):
+        why = "put what should count neither way into difficult/labels"
+        voice.note(f"{data.where('difficult')}: difficult= is passed over: {why}")
+    network, names = open_network(cfg, voice), _names(data, voice)
+    nodes, truth = _map(data, network, voice), read_truth(data_file)
+    with open_detector(network, cfg, weights, voice, names=names, map=nodes, resize=resize, cache=line.cache) as opened:
+        program = Program(opened, rules)
+        return recall(program, truth, voice) if counting is None else judge(program, truth, counting, voice)
 
 
 def _rules(line: Line, dialect: Dialect, thresh: float) -> Rules:

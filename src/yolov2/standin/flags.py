@@ -41,7 +41,8 @@ BARE_IDLE = {
     "-benchmark": TIMES,
     "-benchmark_layers": TIMES,
 }
-HAVE_VALUE = frozenset((*VALUED, *VALUED_IDLE))
+OF_ANCHORS = ("-num_of_clusters", "-width", "-height")  # calc_anchors alone takes them
+HAVE_VALUE = frozenset((*VALUED, *VALUED_IDLE, *OF_ANCHORS))
 
 ONLY_ALEXEYAB = frozenset((*BARE, *VALUED_IDLE, *BARE_IDLE, "-out_filename", "-avgframes")) - {
     *("-fps", "-w", "-h", "-fullscreen", "-clear")  # pjreddie's program has these, too

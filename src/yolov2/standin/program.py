@@ -34,6 +34,7 @@ class Rules:
     nms: float = 0.45  # 0: none
     by: Literal["class", "objectness"] = "class"  # Darknet: do_nms_sort, do_nms_obj
     is_last_node: bool = False  # a box of a tree has the last likely node of all, as AlexeyAB's, and no walk
+    is_classless: bool = False  # a box counts once, by its objectness, whatever it is: Darknet's `recall`
 
 
 class Program:
@@ -48,6 +49,14 @@ class Program:
     @property
     def settings(self) -> Settings:
         return self.detector.settings
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.detector.names
+
+    @property
+    def num_classes(self) -> int:
+        return self.detector.num_classes
 
     @property
     def channels(self) -> int:
@@ -121,6 +130,8 @@ def boxes_of(found: Detections) -> Iterator[Detections]:
 
 def _with_classes(found: Candidates, rules: Rules, tree: WordTree | None, nodes: Sequence[int] | None) -> Candidates:
     """The same boxes with the classes that Darknet gives them: of a tree one node, or those of a map."""
+    if rules.is_classless:
+        return replace(found, class_probs=np.ones((len(found.boxes), 1), np.float32))
     if tree is None:
         return found
     if nodes is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from yolov2.detect.sources import kind_of
 from yolov2.errors import OutputError, PictureError, printable
-from yolov2.files import write_whole
+from yolov2.files import refusal, write_whole
 from yolov2.pictures.draw import draw_detections
 from yolov2.pictures.encode import encode_picture
 from yolov2.records import Detections
@@ -134,6 +134,16 @@ class Files:
             file.write(encode_picture(drawn, ending=".jpg"))
         self._is_ours = True
         if outputs.saves_labels:
-            check_out(label_path(picture), picture, *outputs.inputs)
-            with write_whole(label_path(picture)) as file:
+            path = label_path(picture)
+            check_out(path, picture, *outputs.inputs)
+            _make_folder(Path(path).parent)
+            with write_whole(path) as file:
                 file.write(label_text(found).encode())
+
+
+def _make_folder(path: Path) -> None:
+    """labels/ beside images/ or JPEGImages/, which Darknet expects to be there. Raises OutputError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise refusal(path, wrong) from None
