@@ -97,6 +97,20 @@ def test_a_plot_without_a_format_is_refused_before_the_data_is_opened(yolov2, he
     )
 
 
+def test_a_plot_into_a_folder_that_is_not_there_is_refused_before_the_data_is_opened(yolov2, here):
+    said = yolov2("anchors", "missing.data", "--plot", "no/a.png")
+    assert (said.status, said.out, said.err) == (
+        2, "", "yolov2: no/a.png: found no such folder, expected a folder to write into; create it\n"
+    )  # fmt: skip
+
+
+def test_anchors_are_shown_even_where_the_plot_can_not_be_written(yolov2, labels, monkeypatch):
+    monkeypatch.setattr("yolov2.evaluate.plots.check_writable", lambda path: None)  # the folder goes during the run
+    said = yolov2("anchors", "my.data", "-k", 2, "--plot", "no/a.png")
+    assert said.status == 2
+    assert "num=2" in said.out
+
+
 def test_too_many_anchors_for_the_boxes_are_refused(yolov2, labels):
     said = yolov2("anchors", "my.data")
     assert (said.status, said.out) == (2, "")

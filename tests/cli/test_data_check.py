@@ -155,3 +155,11 @@ def test_a_class_folder_set_is_summed_up_by_pictures(yolov2, here):
         "set  3 pictures, 2 classes\nfolders: all 3\n\nclass  pictures\n"
         "cat           2  ########################\ndog           1  ############\n\nnothing is wrong\n"
     )
+
+
+def test_a_set_without_a_readable_picture_has_its_errors_listed(yolov2, bad):
+    for name in "ab":
+        path = Path(f"set/images/{name}.jpg")
+        path.write_bytes(path.read_bytes()[:-300])
+    said = yolov2("data", "check", bad)
+    assert (said.status, said.err, said.out.count("\nerror  picture-broken")) == (2, "", 1)

@@ -106,3 +106,13 @@ def test_the_classes_may_be_named(yolov2, voc):
     yolov2("data", "convert", "VOC", "out", "--to", "ultralytics", "--names", "ours.names")
     assert Path("out/data.yaml").read_text() == 'train: "train.txt"\nval: "val.txt"\nnames:\n  0: "dog"\n  1: "cat"\n'
     assert Path("out/labels/a.txt").read_text().split()[0] == "1"
+
+
+def test_no_readable_picture_is_refused_in_one_line(yolov2, here):
+    write_darknet(here / "d", {"a": "0 .5 .5 .5 .5\n"})
+    Path("d/images/a.jpg").write_text("no picture")
+    said = yolov2("data", "convert", "d/small.data", "out", "--to", "voc")
+    assert (said.status, said.out, Path("out").exists()) == (2, "", False)
+    assert said.err == (
+        "yolov2: d: found no picture that can be read, expected at least one; `yolov2 data check` lists what is wrong\n"
+    )

@@ -51,3 +51,13 @@ def test_pictures_that_can_not_be_read_are_named(yolov2, small):
 def test_a_split_that_is_not_there_is_refused(yolov2, small):
     said = yolov2("data", "show", "d/small.data", "-o", "out", "--split", "val")
     assert (said.status, said.err) == (2, "yolov2: d: found the split val, expected one of train; correct it\n")
+
+
+def test_no_readable_picture_is_refused_in_one_line(yolov2, small):
+    for path in Path("d/images").iterdir():
+        path.write_text("no picture")
+    said = yolov2("data", "show", "d/small.data", "-o", "out")
+    assert (said.status, said.out, Path("out").exists()) == (2, "", False)
+    assert said.err == (
+        "yolov2: d: found no picture that can be read, expected at least one; `yolov2 data check` lists what is wrong\n"
+    )

@@ -245,3 +245,32 @@ def test_a_split_that_is_not_there_is_refused(yolov2, farm):
         2,
         "yolov2: farm: found the split test, expected one of train, val; correct it\n",
     )
+
+
+def test_a_copy_into_a_folder_that_is_not_there_is_refused_before_the_run(yolov2, farm):
+    said = evaluate(yolov2, "--store-thresholds", "no/tuned.safetensors")
+    assert (said.status, said.out, said.err) == (
+        2, "", "yolov2: no/tuned.safetensors: found no such folder, expected a folder to write into; create it\n"
+    )  # fmt: skip
+
+
+def test_a_copy_may_go_into_the_folder_of_the_run(yolov2, farm):
+    assert evaluate(yolov2, "-o", "out", "--store-thresholds", "out/tuned.safetensors").status == 0
+    assert Path("out/tuned.safetensors").exists()
+
+
+def test_thresholds_that_nobody_could_name_are_refused_before_the_run(yolov2, farm):
+    Path("small.names").unlink()
+    said = evaluate(yolov2, "--store-thresholds", "tuned.safetensors")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.splitlines()[-1] == (
+        "yolov2: tuned.safetensors: found a model without class names, expected names; give --names FILE"
+    )
+    assert "left out" not in said.err  # the run had not begun
+
+
+def test_scores_are_shown_even_where_the_files_can_not_be_written(yolov2, farm):
+    Path("out/report.html").mkdir(parents=True)
+    said = evaluate(yolov2, "-o", "out", "--force")
+    assert (said.status, said.out) == (2, TABLE)
+    assert said.err.splitlines()[-1].startswith("yolov2: out/report.html: found a folder, ")

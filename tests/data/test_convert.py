@@ -338,3 +338,23 @@ def test_class_names_that_no_line_holds_are_refused(tmp_path, name):
         f'{tmp_path}/coco/annotations/instances_val.json: found the class name "{shown}", expected a name in one line, '
         "without blanks at its ends; rename the class"
     )
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test", "trainval"])
+def test_the_name_of_a_split_survives_darknet(tmp_path, split):
+    text = voc_xml(voc_object("cat", (1, 2, 30, 40)))
+    voc = write_voc(tmp_path / "voc", {"a": text}, {split: ["a"]})
+    (darknet,) = convert([opened(voc)], tmp_path / "d", to="darknet").data
+    done = convert([opened(darknet)], tmp_path / "c", to="coco")
+    assert [path.name for path in done.data] == [f"instances_{split}.json"]
+
+
+def test_darknets_keys_name_splits_whose_lists_have_other_names_or_one(tmp_path):
+    data = write_darknet(tmp_path / "d", {"a": ""})
+    for lists, names in (("train=all.txt\nvalid=2007_test.txt\n", ["train", "val"]),
+                         ("train=train.txt\nvalid=train.txt\n", ["train", "val"])):  # fmt: skip
+        for name in ("all", "2007_test"):
+            (tmp_path / f"d/{name}.txt").write_text("images/a.jpg\n")
+        data.write_text(f"classes=2\n{lists}names=small.names\n")
+        done = convert([opened(data)], tmp_path / "v", to="voc", force=True)
+        assert [name for name, _ in done.splits] == names

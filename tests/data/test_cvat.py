@@ -149,3 +149,14 @@ def test_a_hundred_thousand_boxes_are_read_as_a_stream(tmp_path):
     corners = np.arange(100_000) % 30
     path = write_cvat(tmp_path, image(*(box(corners=(x, x % 7, x + 5, 30)) for x in corners.tolist())))
     assert len(open_(path).split().boxes) == 100_000
+
+
+@pytest.mark.parametrize("label", ["", 'label=" "'])
+def test_a_shape_without_a_label_is_told_by_its_line(tmp_path, label):
+    head = HEAD.replace("<label><name>dog</name><color>#ff0000</color></label><label><name>cat</name></label>", "")
+    path = write_cvat(tmp_path, image(f'<box {label} xtl="1" ytl="2" xbr="9" ybr="9"/>\n', box()), head=head)
+    reading = open_(path).read()
+    assert (open_(path).classes, len(reading.samples.boxes)) == (("cat",), 1)
+    assert [fault.message for fault in reading.faults] == [
+        f'{path}:6: found <box> without a label, expected label="CLASS"; add it; the shape is left out'
+    ]

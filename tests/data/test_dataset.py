@@ -123,3 +123,33 @@ def test_the_cache_of_a_data_set_is_where_it_is_asked_for(voc, tmp_path):
     opened.split("val")
     assert [path.name[:4] for path in (tmp_path / "cache").iterdir()] == ["voc-"]
     assert json.loads((next((tmp_path / "cache").iterdir())).read_bytes().partition(b"\n")[2]) == []  # changed just now
+
+
+def test_a_folder_of_images_and_labels_is_what_its_one_file_says(tmp_path):
+    write_darknet(tmp_path / "d", {"a": ""})
+    write_coco(tmp_path / "c", coco_document())
+    for stem in ("train", "valid"):
+        write_picture(tmp_path / f"u/{stem}/images/a.jpg")
+        (tmp_path / f"u/{stem}/labels").mkdir()
+    (tmp_path / "u/data.yaml").write_text("train: train/images\nval: valid/images\nnames: [cat]\n")
+    assert [open_(tmp_path / name).kind for name in "dcu"] == ["darknet", "coco", "ultralytics"]
+    assert open_(f"{tmp_path}/u@train").split().ids == ("a",)
+
+
+def test_a_folder_of_images_and_labels_alone_is_no_folder_of_classes(tmp_path):
+    data = write_darknet(tmp_path, {"a": ""})
+    (tmp_path / "more.data").write_text(data.read_text())
+    with pytest.raises(LabelError) as refusal:
+        open_(tmp_path)
+    assert str(refusal.value) == (
+        f"{tmp_path}: found images and labels, and 2 files that name them, expected the file that names them; "
+        "give more.data, say"
+    )
+    for path in tmp_path.glob("*.data"):
+        path.unlink()
+    with pytest.raises(LabelError) as refusal:
+        open_(tmp_path)
+    assert str(refusal.value) == (
+        f"{tmp_path}: found images and labels, expected the file that names them; give X.data, data.yaml or X.json"
+    )
+    assert open_(tmp_path, form="folders").classes == ("images", "labels")

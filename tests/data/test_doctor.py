@@ -286,3 +286,25 @@ def test_every_code_has_its_line_in_the_docs():
         r"^\| `([a-z][a-z0-9-]+)` \| (?:error|warning)", (ROOT / "docs/doctor.md").read_text(), flags=re.MULTILINE
     )
     assert described == list(CODES)
+
+
+def test_a_wrong_size_makes_no_right_box_wrong(tmp_path):
+    boxes = [
+        voc_object("cat", corners) for corners in ((5, 2, 30, 30), (31, 2, 58, 38), (31, 2, 66, 40), (90, 2, 99, 9))
+    ]
+    voc = write_voc(tmp_path, {"a": voc_xml(*boxes, size=(20, 30))}, {"train": ["a"]})
+    assert [one for one in found_in(voc, pictures=True) if one[0].startswith(("box", "size"))] == [
+        ("box-far", "Annotations/a.xml:33"),
+        ("size-wrong", "Annotations/a.xml"),
+        ("box-outside", "Annotations/a.xml:24"),
+    ]
+    far = next(one for one in check(voc, cache=None).faults if one.code == "box-far")
+    assert far.expected == "a box inside the picture of 60 x 40"
+
+
+def test_a_wrong_size_in_coco_makes_no_right_box_wrong(tmp_path):
+    images = [{"id": 7, "file_name": "a.jpg", "width": 10, "height": 5}]
+    path = write_coco(tmp_path, coco_document(images=images))
+    found = [one.code for one in check(path, cache=None).faults]
+    assert ("size-wrong" in found, [code for code in found if code in ("box-far", "box-outside")]) == (True, [])
+    assert len(check(path, cache=None).facts.parts["val"].boxes) == 1

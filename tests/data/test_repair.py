@@ -225,3 +225,21 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError):
         repair(found, tmp_path / "b")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_went_with_another_repair_is_not_left(tmp_path):
+    wrong = voc_xml(voc_object("cat", (31, 2, 58, 38)), size=(20, 30))
+    thin = voc_xml(voc_object("cat", (5, 2, 55, 4)))
+    data = write_voc(tmp_path / "a", {"one": wrong, "two": thin, "three": CAT}, {"train": ["one", "two", "three"]})
+    picture = data / "JPEGImages/two.jpg"
+    picture.write_bytes(picture.read_bytes()[:-300])
+    done, after = fixed(data, tmp_path / "b")
+    assert dict(done.counts) == {"picture-broken": 1, "size-wrong": 1}
+    assert {"box-far", "box-outside", "box-sliver"}.isdisjoint(done.left)
+    assert len(after.facts.parts["train"].boxes) == 2
+
+
+def test_a_data_file_that_its_folder_was_named_for_is_repaired(tmp_path):
+    write_darknet(tmp_path / "a", {"one": f"{BOX}0 .5 .5 0 .2\n"})
+    done, _ = fixed(tmp_path / "a", tmp_path / "b")
+    assert (done.data, dict(done.counts)) == (tmp_path / "b/small.data", {"box-empty": 1})

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from small_sets import write_darknet, write_picture
@@ -85,3 +86,8 @@ def test_results_of_an_earlier_run_are_refused_unless_forced(tmp_path, data):
 def test_the_pictures_themselves_are_never_drawn_onto(data):
     with pytest.raises(OutputError, match="found a picture of the data set itself, expected a new file"):
         show(data.split(), data.classes, Path(data.split().pictures[0]).parent, force=True)
+
+
+def test_of_no_picture_nothing_is_written(tmp_path, data):
+    done = show(data.split().take(np.zeros(0, np.int64)), data.classes, tmp_path / "out")
+    assert (done.written, done.failed, (tmp_path / "out").exists()) == ((), (), False)

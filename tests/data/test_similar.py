@@ -111,3 +111,9 @@ def test_copies_are_found_among_real_pictures(voc_pictures, tmp_path):
 def test_of_all_pictures_of_voc2007_two_pairs_show_the_same_scene(voc_pictures, tmp_path):
     found = near_duplicates(voc_pictures, root=tmp_path, cache=None)
     assert [[voc_pictures[i].stem for i in one] for one in found] == [["001172", "003848"], ["006437", "007546"]]
+
+
+def test_of_pictures_that_can_not_be_read_none_are_alike(tmp_path):
+    (tmp_path / "a.jpg").write_text("no picture")
+    assert near_duplicates([tmp_path / "a.jpg"], root=tmp_path, cache=None) == []
+    assert near_duplicates([], root=tmp_path, cache=None) == []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scripted import AP07, AP12, ScriptedDetector, pets
-from small_sets import coco_document, write_coco
+from small_sets import coco_document, write_coco, write_darknet
 from yolov2.errors import FormatError, Yolov2Warning
 from yolov2.evaluate.detections_file import FORMS, read_detections
 from yolov2.evaluate.evaluation import evaluate
@@ -15,7 +15,7 @@ from yolov2.evaluate.ground_truth import read_ground_truth
 from yolov2.evaluate.run_folder import write_run
 
 ENTRY = {"image_id": "a", "category_id": 2, "bbox": [9, 4, 20, 20], "score": 0.9}
-EXPECTED = "image_id, category_id, bbox [x, y, width, height] and score, all finite numbers"
+EXPECTED = "image_id, category_id, bbox [x, y, width, height] and score from 0 to 1, all finite numbers"
 
 
 @pytest.fixture
@@ -100,7 +100,8 @@ def test_detections_in_other_pictures_alone_are_refused(here):
 @pytest.mark.parametrize(
     "change",
     [{"score": "high"}, {"score": None}, {"bbox": [1, 2, 3]}, {"bbox": [1, 2, 3, [4]]}, {"image_id": [1]},
-     {"category_id": 1.5}, {"score": float("nan")}],
+     {"category_id": 1.5}, {"score": float("nan")},
+     {"score": -0.5}, {"score": 1.5}],
 )  # fmt: skip
 def test_a_bad_entry_is_refused_by_its_place(here, change):
     bad = ENTRY | change
@@ -133,11 +134,14 @@ def test_what_is_no_json_is_refused(here):
         read("found.json", "so long")
 
 
-@pytest.mark.parametrize("line", ["a 0.9 1 2 3", "a high 1 2 3 4", "0.9 1 2 3 4", "a nan 1 2 3 4"])
+@pytest.mark.parametrize(
+    "line", ["a 0.9 1 2 3", "a high 1 2 3 4", "0.9 1 2 3 4", "a nan 1 2 3 4", "a 87 1 2 3 4", "a -1 1 2 3 4"]
+)
 def test_a_bad_line_is_refused_by_its_number(here, line):
     assert_refused(
         "comp4_det_test_fox.txt", f"a 0.9 1 2 3 4\n{line}\n",
-        f"comp4_det_test_fox.txt:2: found {line!r}, expected `id score xmin ymin xmax ymax`; correct or remove the line",
+        f"comp4_det_test_fox.txt:2: found {line!r}, expected `id score xmin ymin xmax ymax`, the score from 0 to 1; "
+        "correct or remove the line",
     )  # fmt: skip
 
 
@@ -158,3 +162,43 @@ def test_other_files_are_refused(here, name, found):
     with pytest.raises(FormatError) as refused:
         read_detections(name, read_ground_truth("pets"))
     assert str(refused.value) == f"{name}: found {found}, expected {FORMS}; check the path"
+
+
+def test_a_score_of_zero_counts_unless_a_floor_is_chosen(here):
+    Path("found.json").write_text(json.dumps([{**ENTRY, "image_id": stem, "score": 0} for stem in "abcd"]))
+    run = evaluate("pets", detections="found.json")
+    assert (len(run.results), run.recall.proposals) == (4, 1)
+    assert len(evaluate("pets", detections="found.json", conf=0).results) == 0
+
+
+def test_of_a_run_folder_the_file_that_loses_nothing_is_read(here):
+    run = evaluate("pets", model=ScriptedDetector())
+    (here / "out").mkdir()
+    write_run(here / "out", run)
+    for file in (here / "out").glob("comp4_*.txt"):
+        file.unlink()
+    assert evaluate("pets", detections="out").coco.ap == run.coco.ap
+
+
+def test_of_another_folder_the_files_that_name_their_classes_are_read(here):
+    Path("theirs").mkdir()
+    Path("theirs/comp4_det_test_fox.txt").write_text("a 0.9 1 1 20 20\nb 0.6 1 1 20 20\n")
+    Path("theirs/coco_results.json").write_text(json.dumps([{**ENTRY, "category_id": 90}]))
+    assert read_detections("theirs", read_ground_truth("pets")).names == ("fox",)
+
+
+def test_pictures_that_are_called_the_same_are_refused(here):
+    for folder in ("one", "two"):
+        write_darknet(here / folder, {"a": "0 0.5 0.5 0.2 0.2\n"})
+    Path("both.txt").write_text("one/images/a.jpg\ntwo/images/a.jpg\n")
+    Path("both.data").write_text("classes=2\nvalid=both.txt\nnames=one/small.names\n")
+    with pytest.warns(Yolov2Warning, match="^several pictures have one name: COCO results call them 1 to 2, in the"):
+        truth = read_ground_truth("both.data")
+    assert truth.image_ids == (1, 2)
+    Path("comp4_det_test_cat.txt").write_text("a 0.9 1 2 3 4\n")
+    with pytest.raises(FormatError) as refused:
+        read_detections("comp4_det_test_cat.txt", truth)
+    assert str(refused.value) == (
+        f"{truth.name}: found two pictures called a, expected ids that tell the pictures apart; "
+        "give each picture a name of its own"
+    )

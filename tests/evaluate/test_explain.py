@@ -283,7 +283,7 @@ def test_the_picture_shows_the_heat_and_the_box_and_stays_as_it_was(tmp_path):
     assert shown[90, 5, 0] < 100  # and dim
     assert np.ptp(shown[48, 32].astype(int)) > 200  # the left line of the box
     np.testing.assert_array_equal(pixels, before)
-    assert found._repr_png_()[:4] == b"\x89PNG"
+    assert (found._repr_png_() or b"").startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(("name", "start"), [("a.jpg", b"\xff\xd8"), ("a.JPEG", b"\xff\xd8"), ("a.PNG", b"\x89PNG")])

@@ -1,6 +1,7 @@
 """metrics.json: its shape, the way back, and what changed since another run."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -84,12 +85,29 @@ def test_a_class_that_the_other_run_did_not_count_has_no_change(file, run, tmp_p
 
 def test_what_is_not_comparable_is_told(file, tmp_path):
     train = evaluate(tmp_path / "pets", split="train", model=ScriptedDetector(), conf=0.1)
-    assert compare_runs(train, read_metrics(file)).notes == ("4 pictures then, 1 now",)
+    assert compare_runs(train, read_metrics(file)).notes == ("split val then, train now", "4 pictures then, 1 now")
     other = evaluate(tmp_path / "pets", model=ScriptedDetector(), batch=2)
     assert compare_runs(other, read_metrics(file)).notes == ()
     said = json.loads(file.read_text())
     file.write_text(json.dumps(said | {"settings": said["settings"] | {"iou": 0.5}}))
     assert compare_runs(other, read_metrics(file)).notes == ("iou 0.5 then, 0.45 now",)
+
+
+@pytest.mark.parametrize(
+    "change, note",
+    [
+        ({"model": {"width": 608, "height": 320}}, "input 608 x 320 then, 416 x 352 now"),
+        ({"data": {"name": "other@val", "split": "val"}}, "data other then, pets now"),
+        ({"data": {"name": "./pets@test", "split": "test"}}, "split test then, val now"),
+    ],
+)
+def test_another_input_and_other_data_are_told(run, file, change, note):
+    now = replace(run, model={"width": 416, "height": 352}, truth=replace(run.truth, data="pets"))
+    write_metrics(file, now)
+    before = read_metrics(file)
+    assert compare_runs(now, before).notes == ()
+    file.write_text(json.dumps({**before.said, **change}))
+    assert compare_runs(now, read_metrics(file)).notes == (note,)
 
 
 def refusal(path):

@@ -51,3 +51,8 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
     with pytest.raises(BackendError) as refused:
         check_plot("a.png")
     assert str(refused.value) == "plot: found no package, expected matplotlib; pip install 'yolov2[eval]'"
+
+
+def test_a_folder_that_is_not_there_is_refused_before_long_work(tmp_path):
+    with pytest.raises(OutputError, match=r"a.png: found no such folder, expected a folder to write into; create it$"):
+        check_plot(tmp_path / "no" / "a.png")

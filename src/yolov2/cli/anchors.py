@@ -105,12 +105,12 @@ def anchors(
     with Meter(len(CURVE), "number of anchors", "numbers of anchors", shown=shown) as meter:
         found = find_anchors(boxes, k, size=size, seed=seed, curve=curve, on_step=meter.advance, where=str(data), **how)
     table = paper_table(boxes, seed=seed, resize=found.resize) if compare else []
-    if plot is not None:
-        plot_anchors(found, plot)
     if as_json:
         print(json.dumps(_json(found, table)))
     else:
         print("\n".join(_lines(found, table, str(data))))
+    if plot is not None:
+        plot_anchors(found, plot)
     return DONE
 
 

@@ -62,13 +62,14 @@ def show(
     DATA is whatever `yolov2 data convert` takes.
     """
     from yolov2.data.dataset import open_data
-    from yolov2.data.gathered import read_all
+    from yolov2.data.gathered import read_all, refuse_none
     from yolov2.data.show import chosen
     from yolov2.data.show import show as show_samples
 
     messages = options.messages_of(ctx)
     dataset = open_data(data, form=form, images=images)
     reading = read_all(dataset, split)
+    refuse_none(reading.samples, where=dataset.root)
     gone = [fault for fault in reading.faults if fault.code in ("picture-missing", "picture-unreadable")]
     how_many = None if everything else number
     which = chosen(reading.samples, dataset.classes, number=how_many, seed=seed, of_class=of_class)

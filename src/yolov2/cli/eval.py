@@ -113,6 +113,7 @@ def eval(
     from yolov2.evaluate.evaluation import evaluate
     from yolov2.evaluate.metrics_file import compare_runs, read_metrics
     from yolov2.evaluate.run_folder import prepare_folder, write_run
+    from yolov2.evaluate.thresholds import check_names
     from yolov2.evaluate.thresholds import store_thresholds as store
 
     messages = options.messages_of(ctx)
@@ -125,18 +126,21 @@ def eval(
     with follower, options.refusals():
         if detections is None:
             options.tell_memory(model, cache=not no_cache, batch=batch, data=None, **chosen)
+        if store_thresholds is not None:
+            check_names(store_thresholds, model, **chosen)
         run = evaluate(
             dataset, model=model, detections=detections, split=split, images=images, conf=conf, max_det=max_det,
             classes=classes, batch=batch, on_start=follower.start, on_result=follower.add,
             **({} if detections else told),
         )  # fmt: skip
     changes = None if before is None else compare_runs(run, before)
+    shown = json.dumps(score_json(run, changes)) if as_json else "\n".join(score_lines(run, changes))
+    print(shown, flush=True)  # before the files: a full disk must not take the scores along
     if out is not None:
         prepare_folder(out, force=force)
         write_run(out, run, changes=changes)
     if store_thresholds is not None:
         store(store_thresholds, run, model, **chosen)
-    print(json.dumps(score_json(run, changes)) if as_json else "\n".join(score_lines(run, changes)))
     for line in _end(run, follower, out, store_thresholds):
         messages.tell(line)
     return SOME_FAILED if run.failures else DONE
@@ -159,13 +163,13 @@ def _check_targets(out: Path | None, thresholds: Path | None, *, force: bool) ->
     from yolov2.evaluate.run_folder import prepare_folder
     from yolov2.evaluate.thresholds import check_target
 
+    if out is not None:
+        prepare_folder(out, force=force)  # first, for the thresholds may go into it
     if thresholds is not None:
         check_target(thresholds)
         if thresholds.exists() and not force:
             repair = "choose another name, or add --force to replace it"
             raise OutputError.at(printable(thresholds), found="a file", expected="a new name", repair=repair)
-    if out is not None:
-        prepare_folder(out, force=force)
 
 
 class Follower:

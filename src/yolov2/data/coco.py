@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from yolov2.data.columns import Wording, Written, as_faults, assemble, class_ids
 from yolov2.data.entries import read_coco_entry
 from yolov2.data.lists import TRIED
 from yolov2.data.opened import Opened, Options
-from yolov2.data.pictures import missing_picture, sizes_from_headers
+from yolov2.data.pictures import missing_picture, own_sizes, sizes_from_headers
 from yolov2.errors import LabelError, printable
 from yolov2.samples import Fault, Reading
 
@@ -102,7 +103,8 @@ def _read(path: Path, folder: Path, entry: CocoEntry, faults: Sequence[Fault], o
         lines=np.array(entry.indices, np.int64)[rows],
         areas=np.array(entry.areas, np.float64)[rows],
     )
-    return assemble(written, WORDING, known=len(entry.categories), faults=told)
+    own = partial(own_sizes, root=path.parent, cache=options.cache)
+    return assemble(written, WORDING, known=len(entry.categories), faults=told, own_sizes=own)
 
 
 def _without_size(path: Path, name: str) -> Fault:

@@ -47,25 +47,40 @@ class Written:
     areas: NDArray[np.float64] | None = None  # (R,) None: those of the boxes
 
 
-def assemble(written: Written, wording: Wording, *, known: int, faults: Sequence[Fault] = ()) -> Reading:
+def assemble(
+    written: Written,
+    wording: Wording,
+    *,
+    known: int,
+    faults: Sequence[Fault] = (),
+    own_sizes: Callable[[Sequence[str]], NDArray[np.int64]] | None = None,
+) -> Reading:
     """The samples, and the faults of the boxes behind those already found.
 
     A box with inverted corners, without width or height, or wholly outside its picture is left out; one that reaches
     over the edge stays as it is written, and so does one of an unknown class, as class UNKNOWN.
-    known: the number of classes of the data set, for the message.
+    known: the number of classes of the data set, for the message. own_sizes: the (height, width) that pictures have
+    themselves, 0 where it can't be read; boxes that the stated size puts outside are judged by it.
     """
     starts = np.zeros(len(written.counts) + 1, np.int64)
     np.cumsum(written.counts, out=starts[1:])
     owner = np.repeat(np.arange(len(written.counts)), written.counts)
-    verdict = judge(written.boxes, written.extents, written.sizes[owner])
+    limits = written.sizes[owner]
+    verdict = judge(written.boxes, written.extents, limits)
+    doubtful: NDArray[np.int64] = np.unique(owner[np.isin(verdict, (FAR, OUTSIDE))])
+    if own_sizes is not None and len(doubtful):  # a wrong size makes right boxes wrong
+        sizes = written.sizes.copy()
+        own = own_sizes([written.pictures[i] for i in map(int, doubtful)])
+        sizes[doubtful] = np.where(own > 0, own, sizes[doubtful])
+        limits = sizes[owner]
+        verdict = judge(written.boxes, written.extents, limits)
     told = list(faults)
     for row in np.flatnonzero((verdict != FINE) | (written.class_ids == UNKNOWN)).tolist():
         where = f"{written.annotations[owner[row]]}:{wording.place(int(written.lines[row]))}"
         if written.class_ids[row] == UNKNOWN and written.classes:  # a COCO file tells of them by its own path
             told.append(_class_fault(where, written.classes[row], known))
         if verdict[row] != FINE:
-            size = written.sizes[owner[row]]
-            told.append(_box_fault(int(verdict[row]), where, written.numbers[row], size, wording))
+            told.append(_box_fault(int(verdict[row]), where, written.numbers[row], limits[row], wording))
     keep = ~np.isin(verdict, LEFT_OUT)
     kept = np.zeros(len(written.counts) + 1, np.int64)
     np.cumsum(np.bincount(owner[keep], minlength=len(written.counts)), out=kept[1:])

@@ -148,6 +148,10 @@ class _Document:
             place, repair = f"{self.path}:{line}", "correct or remove it; it is left out"
             self.wrong.append(Fault("label-number", place, found, "numbers", repair, is_error=True))
             return
+        if not said.get("label", "").strip():
+            found, expected, repair = f"<{kind}> without a label", 'label="CLASS"', "add it; the shape is left out"
+            self.wrong.append(Fault("label-columns", f"{self.path}:{line}", found, expected, repair, is_error=True))
+            return
         if is_turned:
             self.turned["rotated box" if kind == "box" else kind] += 1
         image = self.images[-1]

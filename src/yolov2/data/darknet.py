@@ -1,7 +1,7 @@
 """A Darknet .data file: lists of pictures, names, and a label file for each picture -> splits of Samples."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -25,6 +25,7 @@ from yolov2.errors import LabelError
 from yolov2.samples import Fault, Reading
 
 SPLITS = ("train", "valid")
+USUAL = {"train": "train", "valid": "val", "val": "val", "test": "test", "trainval": "trainval"}
 WORDING = Wording("x y w h", "w > 0 and h > 0")
 
 
@@ -65,7 +66,15 @@ def open_darknet(path: Path, options: Options) -> Opened:
             reading = read_labelled(listed, classes, kind="darknet", root=cached[0], cache=cached[1])
         return Reading(reading.samples, (*faults, *reading.faults))
 
-    return Opened("darknet", path.parent, classes, split_names, read, task)
+    return Opened("darknet", path.parent, classes, split_names, read, task, _called(data, split_names))
+
+
+def _called(data: Section, split_names: Sequence[str]) -> Mapping[str, str]:
+    """What other formats call the splits: "train" and "valid" are keys here, and a list such as test.txt says more."""
+    usual = {split: USUAL[split] for split in split_names}
+    stems = {split: Path(data.text(split, "")).stem.lower() for split in split_names}
+    said = {split: USUAL.get(stem, usual[split]) for split, stem in stems.items()}
+    return said if len(set(said.values())) == len(said) else usual
 
 
 def read_labelled(listed: Listed, classes: Sequence[str], *, kind: str, root: Path, cache: Path | None) -> Reading:

@@ -14,7 +14,7 @@ from yolov2.data.coco import open_coco
 from yolov2.data.columns import join
 from yolov2.data.cvat import open_cvat
 from yolov2.data.darknet import open_darknet
-from yolov2.data.folders import open_folders, open_list
+from yolov2.data.folders import labels_inside, open_folders, open_list
 from yolov2.data.holdout import hold_out
 from yolov2.data.json_kind import has_labelme, json_kind
 from yolov2.data.label_studio import open_label_studio
@@ -171,8 +171,10 @@ def open_data(
     folder = default_cache() if cache == "default" else None if cache is None else Path(cache)
     options = Options(images, None if names is None else tuple(names), task, faithful, folder)
     path, chosen = _parted(str(data))
+    if form is None:
+        path, form = _kind(path)
     with many_objects():
-        opened = READERS[_kind(path) if form is None else form](path, options)
+        opened = READERS[form](path, options)
     dataset = DataSet(opened, chosen, folder)
     if chosen is not None:
         dataset.names_of(chosen)
@@ -187,10 +189,13 @@ def _parted(data: str) -> tuple[Path, str | None]:
     return Path(before), split
 
 
-def _kind(path: Path) -> Kind:
-    """The format of what lies there. Raises LabelError."""
+def _kind(path: Path) -> tuple[Path, Kind]:
+    """What is to be opened there, and its format. Raises LabelError."""
     if path.is_dir():
-        return "voc" if is_voc(path) else "labelme" if has_labelme(path) else "folders"
+        if is_voc(path) or has_labelme(path):
+            return path, "voc" if is_voc(path) else "labelme"
+        file = labels_inside(path)
+        return (path, "folders") if file is None else _kind(file)
     if not path.exists():
         raise LabelError.at(printable(path), found="no such file or folder", expected=FORMS, repair="check the path")
     ending = path.suffix.lower()
@@ -198,4 +203,4 @@ def _kind(path: Path) -> Kind:
     if kind is None:
         found = f"a file ending in {printable(path.suffix) or 'nothing'}"
         raise LabelError.at(printable(path), found=found, expected=FORMS, repair="give one of these")
-    return kind
+    return path, kind

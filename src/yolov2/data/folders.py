@@ -46,6 +46,24 @@ def open_folders(root: Path, options: Options) -> Opened:
     return Opened("folders", root, classes, tuple(splits), read, "classify")
 
 
+def labels_inside(root: Path) -> Path | None:
+    """The file that names the pictures and labels in a folder with images/ and labels/; None for other folders.
+
+    Raises LabelError where there is no such file, or more than one.
+    """
+    places = [root, *(root / name for name in SPLITS)]
+    inside = [{name.lower() for name in _folders(place)} if place.is_dir() else set[str]() for place in places]
+    if not any("images" in names and names & {"labels", "annotations"} for names in inside):
+        return None
+    patterns = ("*.data", "data.yaml", "*.json", "annotations/*.json")
+    files = [path for pattern in patterns for path in sorted(root.glob(pattern)) if path.is_file()]
+    if len(files) == 1:
+        return files[0]
+    found = "images and labels" + (f", and {len(files)} files that name them" if files else "")
+    repair = f"give {files[0].relative_to(root)}, say" if files else "give X.data, data.yaml or X.json"
+    raise LabelError.at(printable(root), found=found, expected="the file that names them", repair=printable(repair))
+
+
 def open_list(path: Path, options: Options) -> Opened:
     """The data set in a list of `path class` lines; a class is a name, or a number from 0.
 

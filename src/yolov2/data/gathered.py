@@ -42,6 +42,13 @@ class Gathered:
         return [os.path.splitext(name)[0] for name in self.names]
 
 
+def refuse_none(samples: Samples, *, where: Path) -> None:
+    """Raise LabelError where there is no picture."""
+    if not len(samples):
+        found, repair = "no picture that can be read", "`yolov2 data check` lists what is wrong"
+        raise LabelError.at(printable(where), found=found, expected="at least one", repair=repair)
+
+
 def gather(sets: Sequence[DataSet], *, splits: Sequence[str] = ()) -> Gathered:
     """The data sets as one: classes of one name are one class, splits of one name one split.
 
@@ -63,9 +70,10 @@ def gather(sets: Sequence[DataSet], *, splits: Sequence[str] = ()) -> Gathered:
             reading = one.read(split)
             parts.append(_with_classes(reading.samples, ids))
             faults += reading.faults
-            name = "val" if (one.kind, split) == ("darknet", "valid") else _file_stem(split)  # there a key, no name
+            name = _file_stem(one.opened.called.get(split, split))
             listed.setdefault(name, []).extend(parts[-1].pictures)
     joined = concatenate(parts)
+    refuse_none(joined, where=sets[0].root)
     first = {picture: i for i, picture in reversed(list(enumerate(joined.pictures)))}
     samples = joined.take(np.array(sorted(first.values()), np.int64))
     samples = without_rows(samples, samples.class_ids == UNKNOWN)

@@ -1,7 +1,7 @@
 """What every reader gives when it opens a data set: its classes, the names of its splits, and a way to read one."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -23,6 +23,7 @@ class Opened:
     split_names: tuple[str, ...]
     read: Callable[[str], Reading]  # takes one of the split_names
     task: Task = "detect"
+    called: Mapping[str, str] = field(default_factory=dict[str, str])  # splits that other formats call otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,11 @@ def sizes_from_headers(
     return sizes, faults
 
 
+def own_sizes(pictures: Sequence[str], *, root: Path, cache: Path | None) -> NDArray[np.int64]:
+    """(P, 2) height and width of each upright picture, 0 and 0 where they can't be read."""
+    return sizes_from_headers(pictures, places=pictures, root=root, cache=cache)[0]
+
+
 def missing_picture(picture: str, place: str) -> Fault:
     """A picture that is listed or labelled, and not there."""
     repair = "correct the name, add the picture, or remove the entry; it is left out"

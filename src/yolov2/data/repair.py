@@ -60,8 +60,19 @@ def repair(found: Findings, folder: str | Path, *, copy: bool = False) -> Repair
         rows.sort(key=lambda row: rank(row["code"]))
         draft.write(LOG, "".join(json.dumps(row) + "\n" for row in rows).encode())
     done = Counter(row["code"] for row in rows)
-    left = Counter(fault.code for fault in found.faults if fault.code not in done)
+    gone = _gone(plan)
+    stay = (fault for fault in found.faults if gone.isdisjoint((fault.where, fault.where.rpartition(":")[0])))
+    left = Counter(fault.code for fault in stay if fault.code not in done)
     return Repairs(folder / name if name else folder, folder / LOG, _ranked(done), _ranked(left))
+
+
+def _gone(plan: Plan) -> frozenset[str]:
+    """The pictures that are left out, with their label files: what is wrong with these is no longer there."""
+    kept, gone, stay = set[str](), set[str](), plan.pictures
+    for part in plan.parts.values():
+        for picture, annotation in zip(part.pictures, part.annotations, strict=True):
+            (kept if picture in stay else gone).update((picture, annotation))
+    return frozenset(gone - kept)
 
 
 def _where(file: str, place: str) -> str:

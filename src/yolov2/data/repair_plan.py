@@ -10,6 +10,7 @@ from pathlib import Path
 from yolov2.data.box_repair import Change
 from yolov2.data.dataset import DataSet
 from yolov2.data.doctor import Findings
+from yolov2.data.folders import labels_inside
 from yolov2.data.split_checks import atoms
 from yolov2.errors import PictureError
 from yolov2.pictures.read import picture_size
@@ -19,6 +20,8 @@ LEFT_OUT = (  # faults for which a picture, a line of a list or a file is not in
     *("picture-missing", "picture-unreadable", "picture-broken", "label-unreadable", "xml-broken"),
     *("listed-twice", "label-orphan"),
 )
+
+OF_FOLDERS = ("voc", "folders", "labelme")  # formats that a folder is opened as
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -78,8 +81,11 @@ def plan_of(found: Findings) -> Plan:
                 one for one in part.pictures if one not in facts.broken and (one in stay or one not in leaked)
             )
     sizes = {picture: size for picture, size in facts.sizes.items() if picture not in facts.lying}
+    data = Path(found.summary.data)
+    if facts.dataset.kind not in OF_FOLDERS and data.is_dir():  # a folder with one file that names what is in it
+        data = labels_inside(data) or data
     plan = Plan(
-        Path(found.summary.data),
+        data,
         facts.dataset,
         facts.parts,
         kept,

@@ -106,10 +106,11 @@ def _refuse(targets: Sequence[Path], samples: Samples, *, force: bool) -> None:
         if not force and os.path.lexists(target):
             found, repair = "results of an earlier run", "choose another folder with -o, or overwrite them with --force"
             raise OutputError.at(printable(target), found=found, expected="a new file", repair=repair)
-    try:
-        targets[0].parent.mkdir(parents=True, exist_ok=True)
-    except OSError as wrong:
-        raise refusal(targets[0].parent, wrong) from None
+    for folder in {target.parent for target in targets}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as wrong:
+            raise refusal(folder, wrong) from None
 
 
 def _write(pixels: NDArray[np.uint8], target: Path) -> None:

@@ -26,6 +26,8 @@ def near_duplicates(pictures: Sequence[str | Path], *, root: Path, cache: Path |
     """
     said = read_plain([str(path) for path in pictures], kind="fingerprint", root=root, cache=cache)
     which = [i for i, one in enumerate(said) if one]
+    if not which:
+        return []
     prints = [said[i] or [] for i in which]
     bits = np.array([int(one[0], 16) for one in prints], np.uint64)
     mirrored = np.array([int(one[1], 16) for one in prints], np.uint64)

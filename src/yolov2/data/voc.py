@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from yolov2.data.entries import read_entries
 from yolov2.data.entry import Entry, is_unreadable
 from yolov2.data.lists import Line, read_list, without_twins
 from yolov2.data.opened import Opened, Options
-from yolov2.data.pictures import is_picture, missing_picture, sizes_from_headers
+from yolov2.data.pictures import is_picture, missing_picture, own_sizes, sizes_from_headers
 from yolov2.errors import LabelError, printable
 from yolov2.samples import Fault, Reading
 
@@ -145,7 +146,8 @@ class _Reader:
             flags=np.fromiter(chain.from_iterable(entry.flags for entry in entries), np.int64),
             lines=np.fromiter(chain.from_iterable(entry.lines for entry in entries), np.int64),
         )
-        return assemble(written, WORDING, known=len(self.classes), faults=faults)
+        own = partial(own_sizes, root=self.root, cache=self.cache)
+        return assemble(written, WORDING, known=len(self.classes), faults=faults, own_sizes=own)
 
 
 def _names(folder: Path) -> list[str]:

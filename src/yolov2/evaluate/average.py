@@ -27,7 +27,7 @@ class Judgement:
 
 def judge(detector: NamedFinder, samples: Samples, *, classes: Sequence[str], batch: int = 8) -> Judgement:
     """The detector's answers to these pictures, judged. A picture that can't be read counts as one without answers."""
-    truth = GroundTruth("validation", "voc", "val", tuple(classes), samples, ())
+    truth = GroundTruth("validation", "voc", "val", tuple(classes), samples, (), samples.ids)
     mapped = match_classes(tuple(classes), tuple(classes), where="validation")
     found = detections_of.find(detector, truth, names=classes, batch=batch)
     results = detections_of.results_of(found, mapped)

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from yolov2.data.cache import many_objects
 from yolov2.data.class_names import class_key, synonyms
+from yolov2.detect.formats import FORMATS
 from yolov2.errors import FormatError, Yolov2Warning, printable
 from yolov2.evaluate.found import Found
 from yolov2.evaluate.ground_truth import GroundTruth
 from yolov2.evaluate.matching import Results
+from yolov2.evaluate.metrics_file import NAME
 
 FORMS = "COCO results (.json), a folder of comp4_det_test_CLASS.txt, or one of these files"
-ENTRY = "image_id, category_id, bbox [x, y, width, height] and score, all finite numbers"
-LINE = "`id score xmin ymin xmax ymax`"
+ENTRY = "image_id, category_id, bbox [x, y, width, height] and score from 0 to 1, all finite numbers"
+LINE = "`id score xmin ymin xmax ymax`, the score from 0 to 1"
 
 
 def read_detections(path: str | Path, truth: GroundTruth) -> Found:
@@ -28,9 +30,12 @@ def read_detections(path: str | Path, truth: GroundTruth) -> Found:
 
     Classes are those of the data set by their ids in COCO results, and by the names of comp4 files. The corners of a
     comp4 file count pixels from 1 and, as Darknet writes them, each is one more than the edge that it stands for.
+    Of a folder that `eval -o` wrote the COCO results are read, which lose nothing.
     Raises FormatError for what can't be read, or has nothing in these pictures.
     """
     path = Path(path)
+    if (path / NAME).is_file() and (path / FORMATS["coco"]).is_file():
+        path = path / FORMATS["coco"]  # another program's, or those of `detect`, may count other categories
     if path.is_dir() or path.suffix.lower() == ".txt":
         return _read_comp4(path, truth)
     if path.suffix.lower() == ".json":
@@ -54,7 +59,7 @@ def _read_coco(path: Path, truth: GroundTruth) -> Found:
         unknown = next((number for number in categories if number not in by_category), None)
         if unknown is not None:
             raise _unknown_category(path, categories.index(unknown), unknown, truth)
-        pictures = _index_of(map(str, images), map(str, truth.image_ids))
+        pictures = _index_of(map(str, images), map(str, truth.image_ids), truth)
         class_ids = np.fromiter((by_category[number] for number in categories), np.int64, len(entries))
     boxes = np.concatenate((table[:, :2], table[:, :2] + table[:, 2:4]), axis=1)
     return _found(path, truth, pictures, class_ids, table[:, 4], boxes, names=truth.classes)
@@ -75,7 +80,9 @@ def _list_of(path: Path) -> list[Any]:
 
 def _are_sound(table: NDArray[np.float64], images: Sequence[Any], categories: Sequence[Any]) -> bool:
     """Whether entries hold numbers where numbers belong."""
-    return bool(np.isfinite(table).all()) and {*map(type, images)} <= {int, str} and {*map(type, categories)} <= {int}
+    if not np.isfinite(table).all() or ((table[:, 4] < 0) | (table[:, 4] > 1)).any():
+        return False
+    return {*map(type, images)} <= {int, str} and {*map(type, categories)} <= {int}
 
 
 def _bad_entry(path: Path, entries: Sequence[Any]) -> FormatError:
@@ -110,7 +117,7 @@ def _read_comp4(path: Path, truth: GroundTruth) -> Found:
         expected = f"files called as comp4_det_test_{printable(truth.classes[0])}.txt"
         raise FormatError.at(printable(path), found=found, expected=expected, repair="check names and folder")
     parts = [_read_lines(file) for file in named]
-    pictures = _index_of((one for ids, _ in parts for one in ids), truth.voc_ids)
+    pictures = _index_of((one for ids, _ in parts for one in ids), truth.voc_ids, truth)
     table = np.concatenate([numbers for _, numbers in parts])
     class_ids = np.repeat(np.arange(len(parts)), [len(ids) for ids, _ in parts])
     return _found(path, truth, pictures, class_ids, table[:, 0], table[:, 1:] - 1.0, names=tuple(named.values()))
@@ -136,7 +143,7 @@ def _read_lines(file: Path) -> tuple[list[str], NDArray[np.float64]]:
             row = [float(text) for text in numbers]
         except ValueError:
             row = []
-        if len(row) != 5 or not np.isfinite(row).all():
+        if len(row) != 5 or not np.isfinite(row).all() or not 0 <= row[0] <= 1:
             found, where = repr(printable(line, longest=100)), f"{printable(file)}:{number}"
             raise FormatError.at(where, found=found, expected=LINE, repair="correct or remove the line")
         ids.append(name)
@@ -144,9 +151,14 @@ def _read_lines(file: Path) -> tuple[list[str], NDArray[np.float64]]:
     return ids, np.array(rows, np.float64).reshape(-1, 5)
 
 
-def _index_of(names: Iterable[str], known: Iterable[str]) -> NDArray[np.int64]:
-    """The picture that each name means; -1 for none of the known."""
-    places = {name: index for index, name in enumerate(known)}
+def _index_of(names: Iterable[str], known: Iterable[str], truth: GroundTruth) -> NDArray[np.int64]:
+    """The picture that each name means; -1 for none of the known. Raises FormatError where two are called the same."""
+    places: dict[str, int] = {}
+    for index, name in enumerate(known):
+        if places.setdefault(name, index) != index:
+            found, repair = f"two pictures called {printable(name)}", "give each picture a name of its own"
+            expected = "ids that tell the pictures apart"
+            raise FormatError.at(printable(truth.name), found=found, expected=expected, repair=repair)
     return np.fromiter((places.get(name, -1) for name in names), np.int64)
 
 

@@ -111,7 +111,7 @@ def evaluate(
         found = read_detections(detections, truth)
         mapped = match_classes(found.names, truth.classes, only=classes, where=truth.data)
         on_start(truth, mapped)
-        return score(truth, found, mapped, conf=conf or 0.0, settings={"detections": str(detections), "conf": conf})
+        return score(truth, found, mapped, conf=conf, settings={"detections": str(detections), "conf": conf})
     conf = CONF if conf is None else conf
     with _opened(model, options, conf=conf, max_det=max_det) as (detector, note):
         names = detections_of.class_names_of(detector, truth)
@@ -126,21 +126,22 @@ def score(
     found: Found,
     classes: ClassMap,
     *,
-    conf: float = 0.0,
+    conf: float | None = None,
     model: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Evaluation:
-    """All numbers of what was found in the pictures of `truth`; only scores above `conf` count."""
+    """All numbers of what was found in the pictures of `truth`; only scores above `conf` count, without it all."""
     failures = truth.failures + found.failures
     truth, found = _only_read(truth, found)
     count = len(classes.names)
     truths = ground_truth.truths_of(truth.samples, classes)
     results = detections_of.results_of(found, classes)
-    results = detections_of.in_pictures(results[results.scores > conf], found.sizes)
+    results = results if conf is None else results[results.scores > conf]
+    results = detections_of.in_pictures(results, found.sizes)
     voc_results, voc_truths = detections_of.in_voc_pixels(results, found.sizes), ground_truth.in_voc_pixels(truths)
     matches = match_voc(voc_results, voc_truths, iou=IOU)
     curves = tuple(curve(matches, voc_results, voc_truths, class_id) for class_id in range(count))
-    thresholds = tuple(best_threshold(one, floor=conf) for one in curves)
+    thresholds = tuple(best_threshold(one, floor=conf or 0.0) for one in curves)
     cuts = np.array([USUAL_CONF if one is None else one.conf for one in thresholds])
     shown = results[results.scores > cuts[results.class_ids]]
     with many_objects():  # the library wants a mapping a box
@@ -155,7 +156,7 @@ def score(
         voc07=voc(matches, voc_results, voc_truths, classes=count, average=at_levels),
         voc12=voc(matches, voc_results, voc_truths, classes=count, average=all_points),
         coco=coco_score,
-        recall=darknet_recall(results, truths[truths.counted], pictures=len(truth.samples), conf=0.0),
+        recall=darknet_recall(results, truths[truths.counted], pictures=len(truth.samples), conf=-1.0),
         curves=curves,
         thresholds=thresholds,
         confusion=confusion(shown, truths, classes=count, conf=0.0, iou=IOU),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from yolov2.data.dataset import FOR_EVALUATION, DataSet, open_data
 from yolov2.data.entries import read_coco_entry
 from yolov2.data.opened import Kind
 from yolov2.detect.voc_results import voc_id
-from yolov2.errors import LabelError, printable
+from yolov2.errors import LabelError, Yolov2Warning, printable
 from yolov2.evaluate.benchmarks import voc_corners
 from yolov2.evaluate.matching import Truths
 from yolov2.records import Failure
@@ -34,6 +35,7 @@ class GroundTruth:
     classes: tuple[str, ...]
     samples: Samples
     category_ids: tuple[int, ...]  # (classes,) their ids in COCO results
+    image_ids: tuple[int | str, ...]  # (P,) what COCO results call each picture; see `_image_ids`
     failures: tuple[Failure, ...] = ()  # pictures that are listed and not there
 
     @property
@@ -42,21 +44,16 @@ class GroundTruth:
         return self.data if self.data.endswith(f"@{self.split}") else f"{self.data}@{self.split}"
 
     @property
-    def image_ids(self) -> tuple[int | str, ...]:
-        """(P,) what COCO results call each picture: a COCO file's own ids, else the number in its name."""
-        if self.kind == "coco":
-            return tuple(int(one) if one.isdecimal() else one for one in self.samples.ids)
-        return tuple(map(coco_image_id, self.samples.pictures))
-
-    @property
     def voc_ids(self) -> tuple[str, ...]:
         """(P,) what VOC results call each picture."""
         return self.samples.ids if self.kind == "voc" else tuple(map(voc_id, self.samples.pictures))
 
     def take(self, pictures: NDArray[np.int64]) -> GroundTruth:
         """The same for these pictures alone."""
+        chosen: list[int] = pictures.tolist()
+        ids = tuple(self.image_ids[index] for index in chosen)
         return GroundTruth(
-            self.data, self.kind, self.split, self.classes, self.samples.take(pictures), self.category_ids
+            self.data, self.kind, self.split, self.classes, self.samples.take(pictures), self.category_ids, ids
         )
 
 
@@ -86,13 +83,15 @@ def read_ground_truth(
     if not len(reading.samples):
         found = f"no picture in the split {printable(name)}"
         raise LabelError.at(where, found=found, expected="some to measure on", repair="name another with --split")
+    category_ids, image_ids = _ids_of(opened, reading.samples)
     return GroundTruth(
         str(data),
         opened.kind,
         name,
         opened.classes,
         reading.samples,
-        _category_ids(opened, reading.samples),
+        category_ids,
+        image_ids,
         tuple(Failure(fault.where, fault.message) for fault in lost),
     )
 
@@ -130,10 +129,30 @@ def _refuse_errors(faults: Sequence[Fault]) -> None:
         raise LabelError(f"{errors[0].message}{more}; `yolov2 data check` lists all")
 
 
-def _category_ids(opened: DataSet, samples: Samples) -> tuple[int, ...]:
-    """A COCO file's own ids; else COCO's where these are its classes, or numbers from 1."""
+def _ids_of(opened: DataSet, samples: Samples) -> tuple[tuple[int, ...], tuple[int | str, ...]]:
+    """What COCO results call classes and pictures: a COCO file's own ids, of the type that they have there.
+
+    Else COCO's for its classes, or numbers from 1; and `_image_ids`.
+    """
     if opened.kind == "coco":
         entry = read_coco_entry(samples.annotations[0], root=opened.root, cache=opened.cache)
         assert entry is not None, "the file was read a moment ago"
-        return tuple(number for number, _ in entry.categories)
-    return coco_category_ids(opened.classes) or tuple(range(1, len(opened.classes) + 1))
+        own = {(str(number), PurePath(name).name): number for number, name, _, _ in entry.pictures}
+        pictures = zip(samples.ids, samples.pictures, strict=True)
+        image_ids = tuple(own[one, PurePath(picture).name] for one, picture in pictures)
+        return tuple(number for number, _ in entry.categories), image_ids
+    category_ids = coco_category_ids(opened.classes) or tuple(range(1, len(opened.classes) + 1))
+    return category_ids, _image_ids(samples.pictures)
+
+
+def _image_ids(pictures: Sequence[str]) -> tuple[int | str, ...]:
+    """The numbers in the pictures' names where these tell them apart, else the names, else, with a warning, 1 to P."""
+    for ids in (tuple(map(coco_image_id, pictures)), tuple(PurePath(one).stem for one in pictures)):
+        if len(set(ids)) == len(ids):
+            return ids
+    warnings.warn(
+        f"several pictures have one name: COCO results call them 1 to {len(pictures):,}, in the order of the data",
+        Yolov2Warning,
+        stacklevel=4,
+    )
+    return tuple(range(1, len(pictures) + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +172,7 @@ def compare_runs(run: Evaluation, before: Metrics) -> Changes:
 
 def _differences(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
     """In what two runs differ beside the model, in words."""
-    notes: list[str] = []
+    notes = [f"{what} {then} then, {this} now" for what, then, this in _other_data(now, before) if then != this]
     if now["pictures"] != before["pictures"]:
         notes.append(f"{before['pictures']:,} pictures then, {now['pictures']:,} now")
     elif now["objects"] != before["objects"]:
@@ -182,7 +183,32 @@ def _differences(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]
     for key in sorted({*settings, *earlier} - {"batch"}):
         if settings.get(key) != earlier.get(key):
             notes.append(f"{key} {earlier.get(key)} then, {settings.get(key)} now")
+    then, this = _input_of(before), _input_of(now)
+    if then and this and then != this:
+        notes.append(f"input {then} then, {this} now")
     return notes
+
+
+def _other_data(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """What the data and their split were called, then and now; nothing where the file does not say it."""
+    (name, split), (earlier, other) = (_data_of(said.get("data")) for said in (now, before))
+    return [("data", earlier, name), ("split", other, split)] if earlier else []
+
+
+def _data_of(said: Any) -> tuple[str, str]:
+    """The place of the data without its @split, and the split, printable."""
+    known = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+    split = str(known.get("split", ""))
+    place = str(known.get("name", "")).removesuffix(f"@{split}")
+    return (printable(os.path.normpath(place)) if place else ""), printable(split)
+
+
+def _input_of(said: Mapping[str, Any]) -> str:
+    """The input of the model in words; empty where it is not said."""
+    model = said.get("model")
+    known = cast("dict[str, Any]", model) if isinstance(model, dict) else {}
+    width, height = known.get("width"), known.get("height")
+    return f"{width} x {height}" if type(width) is int and type(height) is int else ""
 
 
 def _check_numbers(where: str, said: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from yolov2.errors import BackendError, OutputError
+from yolov2.evaluate.targets import check_writable
 from yolov2.files import write_whole
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def check_plot(path: str | Path) -> None:
         raise OutputError.at(
             str(path), found="no format in the name", expected=", ".join(FORMATS), repair="name it, say, anchors.png"
         )
+    check_writable(path)
     new_figure(width=1, height=1)
 
 

@@ -11,6 +11,7 @@ from yolov2.evaluate.drawings import calibration_svg, confusion_svg, curves_svg
 from yolov2.evaluate.metrics_file import NAME, Changes, write_metrics
 from yolov2.evaluate.report import write_report
 from yolov2.evaluate.result_files import write_results
+from yolov2.evaluate.targets import check_writable
 from yolov2.files import write_whole
 
 if TYPE_CHECKING:
@@ -26,13 +27,16 @@ def prepare_folder(folder: Path, *, force: bool) -> None:
         comp4 = sorted(folder.glob(FORMATS["voc"]))
         refuse_existing([folder / name for name in (NAME, REPORT, FORMATS["coco"], *DRAWINGS)] + comp4)
     make_folder(folder)
+    check_writable(folder / NAME)
 
 
 def write_run(folder: Path, run: Evaluation, *, changes: Changes | None = None) -> None:
     """metrics.json, coco_results.json, comp4 files, the drawings and report.html; metrics.json last, when all is there.
 
-    comp4 files of an earlier run, perhaps of other classes, are removed. Raises OutputError.
+    Its metrics.json and comp4 files, perhaps of other classes, of an earlier run are removed first, so a folder with a
+    metrics.json is whole. Raises OutputError.
     """
+    (folder / NAME).unlink(missing_ok=True)
     for left in folder.glob(FORMATS["voc"]):
         left.unlink(missing_ok=True)
     write_results(folder, run)

@@ -13,6 +13,7 @@ from yolov2.darknet.tree import Tree
 from yolov2.detect.model_files import find_model
 from yolov2.detect.models import load_model
 from yolov2.errors import ModelError, OutputError, printable
+from yolov2.evaluate.targets import check_writable
 
 if TYPE_CHECKING:
     from yolov2.evaluate.evaluation import Evaluation
@@ -26,6 +27,12 @@ def check_target(path: str | Path) -> None:
     if Path(path).suffix != SUFFIX:
         found, repair = f"the ending {printable(Path(path).suffix)!r}", "name it, say, tuned.safetensors"
         raise OutputError.at(printable(path), found=found, expected=SUFFIX, repair=repair)
+    check_writable(path)
+
+
+def check_names(path: str | Path, model: str | Path | None = None, **options: Any) -> None:
+    """Refuse before a run a model whose thresholds nobody could name. Raises ModelError."""
+    _named_checkpoint(path, model, options)
 
 
 def store_thresholds(
@@ -38,10 +45,7 @@ def store_thresholds(
     Raises OutputError; ModelError for a model without class names, which thresholds go by.
     """
     check_target(path)
-    checkpoint = _as_checkpoint(model, options)
-    if not checkpoint.names:
-        repair = "give --names FILE"
-        raise ModelError.at(str(path), found="a model without class names", expected="names", repair=repair)
+    checkpoint = _named_checkpoint(path, model, options)
     known = checkpoint.thresholds
     told = dict(known) if isinstance(known, Mapping) else {}
     indices: list[int] = run.classes.of_model.tolist()
@@ -54,6 +58,14 @@ def store_thresholds(
     preprocessing = Preprocessing(run.settings.get("resize", checkpoint.preprocessing.resize))
     write_checkpoint(path, replace(checkpoint, thresholds=told, preprocessing=preprocessing))
     return told
+
+
+def _named_checkpoint(path: str | Path, model: str | Path | None, options: Mapping[str, Any]) -> Checkpoint:
+    checkpoint = _as_checkpoint(model, options)
+    if not checkpoint.names:
+        repair = "give --names FILE"
+        raise ModelError.at(str(path), found="a model without class names", expected="names", repair=repair)
+    return checkpoint
 
 
 def _as_checkpoint(model: str | Path | None, options: Mapping[str, Any]) -> Checkpoint:
