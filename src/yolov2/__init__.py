@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from yolov2.records import Classification as Classification
     from yolov2.records import Detections as Detections
     from yolov2.records import Frame as Frame
+    from yolov2.verbs.train import train as train
 
     load = Detector.open
 
@@ -38,6 +39,7 @@ __all__ = [
     "evaluate",
     "load",
     "opencv",
+    "train",
 ]
 
 _HOMES = {  # public name -> its module and, where it is not the module itself, what to take from it
@@ -54,10 +56,12 @@ _HOMES = {  # public name -> its module and, where it is not the module itself, 
     "evaluate": "yolov2.evaluate",
     "load": "yolov2.detect.detector:Detector.open",
     "opencv": "yolov2.opencv",
+    "train": "yolov2.train",
 }
 
 _VERBS = {  # rooms that are also called: yolov2.evaluate(...), whoever imported yolov2.evaluate before
     "evaluate": "yolov2.evaluate.evaluation:evaluate",
+    "train": "yolov2.verbs.train:train",
 }
 
 

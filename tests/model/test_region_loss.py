@@ -1,6 +1,7 @@
 """The region loss: its cost, its gradient and its averages are those that Darknet wrote down."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from yolov2.darknet.cfg import read_cfg
 from yolov2.darknet.tree import read_map, read_tree
 from yolov2.hierarchy.wordtree import WordTree
-from yolov2.model.region_loss import Head, region_loss
+from yolov2.model.region_loss import Head, LossRule, RegionLoss, region_loss
 from yolov2.network.layers import Region
-from yolov2.region.assign import assign
+from yolov2.region.assign import Extra, assign
 
 DELTA_NOISE = 5e-6  # of the largest delta, or of 1; MANIFEST.md
 COST_NOISE = 1e-5  # relative
@@ -76,7 +77,7 @@ def test_cost_gradient_and_averages_are_darknets(golden, recipe, name):
     stored = np.load(golden / case["npz"])
     layer, head = head_of(golden / case["cfg"], golden)
     raw = raw_of(case, layer, stored, recipe, golden).requires_grad_()
-    loss = region_loss(raw, torch.tensor(stored["truth"]), head, seen=case["seen"], faithful=True)
+    loss = region_loss(raw, torch.tensor(stored["truth"]), head, seen=case["seen"], rule=LossRule(faithful=True))
     loss.total.backward()
 
     delta = torch.tensor(stored["delta"]).double()
@@ -147,3 +148,60 @@ def test_a_head_that_can_not_be_trained_is_refused(layer, tree, message):
     with pytest.raises(ValueError) as refusal:
         Head(layer, tree=tree)
     assert str(refusal.value) == message
+
+
+def terms(loss: RegionLoss) -> dict[str, float]:
+    return {name: float(getattr(loss, name)) for name in ("box", "object", "no_object", "classes", "prior")}
+
+
+def test_a_place_where_there_may_be_something_is_told_nothing():
+    layer, raw, _ = seeded(batch=1)
+    clear = torch.zeros(1, 2, 5)
+    clear[0, 0] = torch.tensor((0.5, 0.5, 0.4, 0.5, -1))
+    told = region_loss(raw, clear, Head(layer), seen=20_000)
+    assert [terms(told)[name] for name in ("box", "object", "classes", "prior")] == [0, 0, 0, 0]
+    objectness = raw.view(3, 9, 5, 6)[:, 4].sigmoid()
+    inside = torch.zeros(5, 6, dtype=torch.bool)
+    inside[1:4, 2:4] = True  # the cells whose middle lies in x 0.3 to 0.7 and y 0.25 to 0.75
+    expected = objectness.square()[:, ~inside].sum() / 2
+    assert terms(told)["no_object"] == pytest.approx(float(expected), rel=COST_NOISE)
+
+
+def test_a_further_anchor_of_a_truth_counts_by_its_weight():
+    layer, raw, _ = seeded(batch=1)
+    truths = torch.zeros(1, 2, 5)
+    truths[0, 0] = torch.tensor(
+        (0.5, 0.5, 2 / 6, 2 / 5, 2)
+    )  # two cells wide and high: anchor 2; anchor 0 overlaps by half
+    rule = LossRule(extra=Extra(iou=0.45, weight=0.25))
+    alone = terms(region_loss(raw, truths, Head(layer), seen=20_000))
+    both = terms(region_loss(raw, truths, Head(layer), seen=20_000, rule=rule))
+    first = replace(layer, anchors=layer.anchors[:1])
+    other = terms(region_loss(raw[:, :9], truths, Head(first), seen=20_000))
+    for name in ("box", "object", "classes"):
+        assert both[name] == pytest.approx(alone[name] + 0.25 * other[name], rel=COST_NOISE), name
+    assert both["no_object"] < alone["no_object"]
+
+
+def test_smoothing_gives_a_share_of_the_certainty_to_all_classes():
+    layer, raw, _ = seeded(batch=1)
+    truths = torch.zeros(1, 2, 5)
+    truths[0, 0] = torch.tensor((0.5, 0.5, 2 / 6, 2 / 5, 2))
+    smooth = terms(region_loss(raw, truths, Head(layer), seen=20_000, rule=LossRule(smoothing=0.1)))["classes"]
+    each = []
+    for label in range(4):
+        truths[0, 0, 4] = label
+        each.append(terms(region_loss(raw, truths, Head(layer), seen=20_000))["classes"])
+    assert smooth == pytest.approx(0.9 * each[2] + 0.1 * sum(each) / 4, rel=COST_NOISE)
+
+
+def test_a_truth_counts_by_the_weight_of_its_class():
+    layer, raw, truths = seeded(batch=2)
+    truths[..., 4] = truths[..., 4].floor()
+    plain = terms(region_loss(raw, truths, Head(layer), seen=20_000))
+    twice = terms(region_loss(raw, truths, Head(layer, class_weights=[2.0] * 4), seen=20_000))
+    nothing = terms(region_loss(raw, truths, Head(layer, class_weights=[0.0] * 4), seen=20_000))
+    for name in ("box", "object", "classes"):
+        assert twice[name] == pytest.approx(2 * plain[name], rel=COST_NOISE), name
+        assert nothing[name] == 0, name
+    assert twice["no_object"] == nothing["no_object"] == plain["no_object"]

@@ -12,6 +12,7 @@ from yolov2.network.architectures import (
     darknet19,
     darknet19_448,
     darknet9000,
+    detector_after,
     scaled,
     yolo9000,
     yolov2,
@@ -135,3 +136,21 @@ def test_the_tree_of_a_hierarchical_network_can_be_another():
     assert region is not None
     assert (region.tree, region.map) == ("five.tree", None)
     assert darknet9000(5, tree="five.tree").head == Softmax(tree="five.tree")
+
+
+def test_darknet_19_becomes_yolov2_voc():
+    assert detector_after(darknet19(size=416)) == yolov2_voc()
+    assert detector_after(darknet19(size=416), 3, anchors=((1, 2),)) == yolov2_voc(3, anchors=((1, 2),))
+
+
+def test_the_layers_after_a_narrow_classifier_are_as_narrow():
+    made = detector_after(darknet19(width=0.5, size=416))
+    assert made == yolov2_voc(width=0.5)
+    assert filters(made.layers)[:18] == filters(darknet19(width=0.5).layers)[:18]
+
+
+def test_without_a_finer_layer_there_is_nothing_to_pass_through():
+    flat = Network(Shape(3, 8, 8), (Convolutional(8), Convolutional(4)))
+    with pytest.raises(ValueError) as refusal:
+        detector_after(flat)
+    assert str(refusal.value) == "layers: found none twice as fine as the last one, expected one, for a passthrough"

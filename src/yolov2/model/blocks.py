@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from yolov2.model.activations import ACTIVATIONS
+from yolov2.model.plain_norm import plain_norm
+from yolov2.model.shared_norm import is_shared, shared_norm
 from yolov2.network import layers
 from yolov2.network.shapes import Shape
 from yolov2.network.spec import Arithmetic
@@ -16,8 +18,12 @@ class Norm(nn.Module):
     """Batch norm per channel of (B, C, H, W), in either of Darknet's two arithmetics.
 
     Training is torch's own in both: it normalises with the variance over N and keeps the one over N - 1, which is what
-    Darknet does where it is built with cuDNN. Source: Darknet `batchnorm_layer.c`.
+    Darknet does where it is built with cuDNN; `is_plain` is what it does without. Source: Darknet `batchnorm_layer.c`.
     """
+
+    is_plain = False
+    is_shared = False  # in training over the pictures of all processes, where there are several
+    momentum = 0.01  # the part of the new; Darknet: forward_batchnorm_layer keeps .99 of the old
 
     running_mean: Tensor  # (C,)
     running_var: Tensor  # (C,)
@@ -36,6 +42,10 @@ class Norm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> same
         if self.arithmetic == "cpu" and not self.training:
             return self._normalize_cpu(x)
+        if self.training and self.is_plain:
+            return self._scaled(*plain_norm(x))
+        if self.training and self.is_shared and is_shared():
+            return self._scaled(*shared_norm(x))
         return F.batch_norm(
             x,
             self.running_mean,
@@ -43,9 +53,16 @@ class Norm(nn.Module):
             self.weight,
             self.bias,
             training=self.training,
-            momentum=0.01,  # the part of the new; Darknet: forward_batchnorm_layer keeps .99 of the old
+            momentum=self.momentum,
             eps=1e-5,
         )
+
+    def _scaled(self, normalised: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """The output of a batch normalised elsewhere, whose statistics are kept."""
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance, self.momentum)
+        return normalised * self.weight[:, None, None] + self.bias[:, None, None]
 
     def _normalize_cpu(self, x: Tensor) -> Tensor:
         deviation = torch.sqrt(self.running_var) + 1e-6  # Darknet: normalize_cpu adds outside the root

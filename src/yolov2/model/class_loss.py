@@ -1,4 +1,6 @@
-"""What the classes of a region head are pulled to: one of them, several, or every node of a path down a WordTree."""
+"""What classes are pulled to: one of them, several, or every node of a path down a WordTree; of boxes, and of pictures
+as a whole.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +63,13 @@ class TreeTables:
         return torch.where(is_real, steps, 0.0).sum(-1).exp()
 
 
-def flat_term(claims: Tensor, classes: Tensor, layer: Region, *, counts: Tensor, shares: Tensor) -> ClassTerm:
+def flat_term(
+    claims: Tensor, classes: Tensor, layer: Region, *, counts: Tensor, shares: Tensor, smoothing: float = 0.0
+) -> ClassTerm:
     """Of a head without a tree; claims (B, T, 1 + C) are the objectness and the classes before any activation.
 
-    counts: (B, T) which truths have a say. Under softmax a truth wants its class alone; else boxes that share a slot
-    (B, T, T) want all their classes.
+    counts: (B, T) how much each truth has a say. Under softmax a truth wants its class, less the share `smoothing` that
+    goes to all alike; else boxes that share a slot (B, T, T) want all their classes.
     """
     logits = claims[..., 1:]
     wanted = torch.nn.functional.one_hot(classes, layer.classes).to(logits.dtype)
@@ -78,11 +82,12 @@ def flat_term(claims: Tensor, classes: Tensor, layer: Region, *, counts: Tensor,
         losses = pull(logits, wanted - probs).sum(-1)
     else:
         probs = logits.softmax(-1)
+        wanted = wanted * (1 - smoothing) + smoothing / layer.classes
         losses = -(logits.log_softmax(-1) * wanted).sum(-1)
     deltas = (layer.class_scale * (wanted - probs)).detach()
     return ClassTerm(
-        loss=layer.class_scale * torch.where(counts, losses, 0.0).sum(),
-        cost=torch.where(counts[..., None], deltas, 0.0).square().sum(),
+        loss=layer.class_scale * (counts * losses).sum(),
+        cost=(counts[..., None] * deltas).square().sum(),
         probabilities=probs.detach().gather(-1, classes[..., None])[..., 0],
     )
 
@@ -92,7 +97,7 @@ def tree_term(
 ) -> ClassTerm:
     """Of a head over a tree: every group on the path of a truth's node; none below it, none beside its path.
 
-    counts: (B, T) which truths have a say. Of boxes that share a slot the last one counts in the groups it passes.
+    counts: (B, T) how much each truth has a say. Of boxes that share a slot the last counts in the groups it passes.
     Source: paper section 4, "Hierarchical classification"; Darknet `delta_region_class`.
     """
     found, taken, is_real = tables.path_logits(logits, nodes)  # (B, T, L, S), (B, T, L), (B, T, L)
@@ -100,7 +105,7 @@ def tree_term(
     later = torch.ones(nodes.shape[1], nodes.shape[1], dtype=torch.bool, device=nodes.device).triu(1)
     meets = groups[:, :, None] == groups[:, None]  # (B, T, T, L): a path meets another where they are at one depth
     is_taken_over = (meets & (shares & later)[..., None]).any(2)
-    weights = (is_real & ~is_taken_over & counts[..., None]).to(logits.dtype) * scale  # (B, T, L)
+    weights = (is_real & ~is_taken_over) * counts[..., None] * scale  # (B, T, L)
     steps = found.log_softmax(-1).gather(-1, taken[..., None])[..., 0]
     probs = found.detach().softmax(-1)
     wanted = torch.nn.functional.one_hot(taken, found.shape[-1])
@@ -109,6 +114,29 @@ def tree_term(
         cost=(weights[..., None] * (wanted - probs)).square().sum(),
         probabilities=torch.where(is_real, steps.detach(), 0.0).sum(-1).exp(),
     )
+
+
+def path_losses(logits: Tensor, nodes: Tensor, tables: TreeTables, *, smoothing: float = 0.0) -> Tensor:
+    """(B,) -log P(node) of nodes (B,) by logits (B, C): groups beside the path and below it have no say.
+
+    smoothing: the share of the certainty that goes to all members of each group alike.
+    Source: paper section 4, "Hierarchical classification"; Darknet `fill_hierarchy`, whose -1234 marks other groups.
+    """
+    found, taken, is_real = tables.path_logits(logits, nodes)  # (B, L, S), (B, L), (B, L)
+    shares = found.log_softmax(-1)
+    steps = shares.gather(-1, taken[..., None])[..., 0]
+    if smoothing:
+        is_member = torch.isfinite(found)
+        mean = torch.where(is_member, shares, 0.0).sum(-1) / is_member.sum(-1)
+        steps = (1 - smoothing) * steps + smoothing * mean
+    return -torch.where(is_real, steps, 0.0).sum(-1)
+
+
+def path_deltas(logits: Tensor, nodes: Tensor, tables: TreeTables) -> Tensor:
+    """(B, L, S) truth - P(node given parent) in the groups on the paths of nodes (B,), 0 where there is no node."""
+    found, taken, is_real = tables.path_logits(logits, nodes)
+    wanted = torch.nn.functional.one_hot(taken, found.shape[-1])
+    return torch.where(is_real[..., None], wanted - found.softmax(-1), 0.0)
 
 
 def pull(values: Tensor, deltas: Tensor) -> Tensor:

@@ -17,17 +17,17 @@ class DarknetModule(nn.Module):
     """Images (B, C, H, W) -> the raw head; of any size on which the layers fit, whatever the network's own.
 
     `layers[i]` is layer i of the network as far as the raw head, its parameters those of model/weights.py.
-    Without `weights` it starts from Darknet's start values.
+    Without `weights` it starts from Darknet's start values. end: the layer whose output comes out in its place.
     """
 
-    def __init__(self, network: Network, weights: Weights | None = None) -> None:
+    def __init__(self, network: Network, weights: Weights | None = None, *, end: int | None = None) -> None:
         super().__init__()
-        self.network = network
-        count = network.raw_index + 1
+        self.network, self.end = network, network.raw_index if end is None else end
+        count = self.end + 1
         pairs = list(zip(network.layers[:count], network.inputs[:count], strict=True))
         self.layers = nn.ModuleList(block(layer, given, network.arithmetic) for layer, given in pairs)
         self._sources = [network.sources(index) for index in range(count)]
-        self._done = done_after(self._sources, keep=network.raw_index)
+        self._done = done_after(self._sources, keep=self.end)
         self._frozen_to = max((i for i, (layer, _) in enumerate(pairs) if layer.options.stopbackward), default=-1)
         load_arrays(self, initial_weights(network) if weights is None else weights)
 
@@ -37,7 +37,7 @@ class DarknetModule(nn.Module):
             outputs[index] = self._run(index, outputs)
             for done in self._done[index]:
                 del outputs[done]
-        return outputs[self.network.raw_index]
+        return outputs[self.end]
 
     def layer_outputs(self, images: Tensor) -> list[Tensor]:
         """The output of every layer as far as the raw head, in order."""

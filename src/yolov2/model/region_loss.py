@@ -7,7 +7,8 @@ Darknet's GPU program, whose CPU program never sends the deltas back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from yolov2.boxes import iou, xyxy_from_cxcywh
 from yolov2.hierarchy.wordtree import WordTree
 from yolov2.model.class_loss import TreeTables, flat_term, pull, tree_term
 from yolov2.network.layers import Region
-from yolov2.region.assign import Assignment, assign, is_class_only
+from yolov2.region.assign import Assignment, Extra, assign, boxes_in, expanded, is_class_only, is_ignored
 from yolov2.region.decode import LARGEST_BOX, LARGEST_EXPONENT
 
 PRIOR_UNTIL = 12_800  # pictures seen, this batch included, up to which every box is pulled to its anchor
@@ -45,10 +46,19 @@ class RegionLoss:
 class Head:
     """A region layer ready to be trained: with its tree and map as tensors on one device.
 
+    class_weights: (C,) how much a truth of each class counts, an ordinary one being 1.
+
     Raises ValueError for a head with a mask, and for a tree that does not belong to it.
     """
 
-    def __init__(self, layer: Region, *, tree: WordTree | None = None, map: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        layer: Region,
+        *,
+        tree: WordTree | None = None,
+        map: tuple[int, ...] | None = None,
+        class_weights: Sequence[float] | None = None,
+    ) -> None:
         if layer.coords != 4:
             raise ValueError(f"region loss: found coords={layer.coords}, expected 4; masks are not trained")
         if (layer.tree is None) != (tree is None):
@@ -56,12 +66,14 @@ class Head:
         self.layer = layer
         self.tree = None if tree is None else TreeTables(tree)
         self.map = None if map is None else torch.tensor(map)
+        self.class_weights = None if class_weights is None else torch.tensor(class_weights)
 
     def to(self, device: torch.device) -> Head:
         """The same head with its tables on this device."""
         if self.tree is not None:
             self.tree.to(device)
         self.map = None if self.map is None else self.map.to(device)
+        self.class_weights = None if self.class_weights is None else self.class_weights.to(device)
         return self
 
 
@@ -75,29 +87,45 @@ class Boxes:
     xyxy: Tensor  # (B, N, 4) in fractions of the network input, without gradient
 
 
-def region_loss(raw: Tensor, truths: Tensor, head: Head, *, seen: int, faithful: bool = False) -> RegionLoss:
+@dataclass(frozen=True, slots=True)
+class LossRule:
+    """Where the loss may differ from Darknet's."""
+
+    extra: Extra | None = None  # further anchors that answer for a truth
+    smoothing: float = 0.0  # of a class's certainty, given to all classes alike; under softmax alone
+    prior_until: int = PRIOR_UNTIL
+    faithful: bool = False  # a truth on the right edge is put where Darknet puts it
+
+
+DARKNET = LossRule()
+
+
+def region_loss(raw: Tensor, truths: Tensor, head: Head, *, seen: int, rule: LossRule = DARKNET) -> RegionLoss:
     """The loss of raw heads (B, A * (5 + C), H, W) against truths (B, T, 5), which region/assign.py describes.
 
-    seen: pictures seen in the whole training, this batch included. faithful: a truth on the right edge is put where
-    Darknet puts it. Nothing here waits for the device.
+    seen: pictures seen in the whole training, this batch included. Nothing here waits for the device.
     """
     layer, grid_hw = head.layer, (raw.shape[2], raw.shape[3])
     boxes = _boxes(raw, layer)
     shapes = None if layer.bias_match else _shapes(boxes, layer, grid_hw)
-    found = assign(truths, layer, grid_hw, predicted_wh=shapes, faithful=faithful)
+    found = assign(truths, layer, grid_hw, predicted_wh=shapes, extra=rule.extra, faithful=rule.faithful)
+    given, truths = truths, truths if rule.extra is None else expanded(truths, layer.num_anchors)
+    if head.class_weights is not None:
+        classes = torch.where(found.is_box, truths[..., 4], 0).long()
+        found = replace(found, weights=found.weights * head.class_weights[classes])
     overlaps = _overlaps(boxes, truths, found, layer, grid_hw)
 
     box, box_cost = _box_term(boxes, truths, found, layer)
-    prior, prior_cost = _prior_term(boxes, truths, found, seen)
-    chosen = _labelled(boxes, truths, head)  # (B, N): where a label of the whole picture is put
+    prior, prior_cost = _prior_term(boxes, given, found, is_on=seen < rule.prior_until)
+    chosen = _labelled(boxes, given, head)  # (B, N): where a label of the whole picture is put
     goal = overlaps.clone() if layer.rescore else torch.ones_like(overlaps)
     object_term, object_cost = _object_term(boxes, goal, found, layer)
-    no_object, no_object_cost = _no_object_term(boxes, truths, found, layer, chosen=chosen)
-    classes, class_cost, probabilities = _class_terms(boxes, truths, found, head, chosen=chosen)
+    no_object, no_object_cost = _no_object_term(boxes, given, found, layer, grid_hw, chosen=chosen)
+    classes, class_cost, probabilities = _class_terms(boxes, truths, found, head, rule, chosen=chosen)
 
-    labels = is_class_only(truths).any(1)
+    labels = is_class_only(given).any(1)
     objectness = boxes.objectness.detach()
-    counted = found.is_box.to(raw.dtype)
+    counted = found.is_box.to(objectness.dtype)
     stats = torch.stack(
         (
             overlaps.sum(),
@@ -156,14 +184,14 @@ def _box_term(boxes: Boxes, truths: Tensor, found: Assignment, layer: Region) ->
     """Where a truth lies: small ones count for more, by 2 - width * height. Source: Darknet `delta_region_box`."""
     answers = boxes.answers.gather(1, found.slots[..., None].expand(-1, -1, 4))
     scale = layer.coord_scale * (2 - truths[..., 2] * truths[..., 3])
-    scale = torch.where(found.is_last, scale, 0.0)[..., None]
+    scale = torch.where(found.is_last, scale * found.weights, 0.0)[..., None]
     difference = found.targets - answers
     return (scale * difference.square()).sum() / 2, (scale * difference).square().sum()
 
 
-def _prior_term(boxes: Boxes, truths: Tensor, found: Assignment, seen: int) -> tuple[Tensor, Tensor]:
+def _prior_term(boxes: Boxes, truths: Tensor, found: Assignment, *, is_on: bool) -> tuple[Tensor, Tensor]:
     """In the beginning every other box is pulled to its anchor in the middle of its cell."""
-    if seen >= PRIOR_UNTIL:
+    if not is_on:
         return boxes.answers.new_zeros(()), boxes.answers.new_zeros(())
     difference = boxes.answers.new_tensor((0.5, 0.5, 0, 0)) - boxes.answers
     is_free = ~_occupied(boxes, found) & ~is_class_only(truths).any(1)[:, None]
@@ -176,20 +204,21 @@ def _object_term(boxes: Boxes, goal: Tensor, found: Assignment, layer: Region) -
     said = boxes.objectness.gather(1, found.slots)
     if layer.background:
         goal = torch.zeros_like(goal)
-    delta = torch.where(found.is_last, goal - said, 0.0)
+    delta, scale = torch.where(found.is_last, goal - said, 0.0), layer.object_scale * found.weights
+    cost = (scale * delta).square().sum()
     if layer.background:
         values = boxes.claims[..., 4].gather(1, found.slots)
-        return layer.object_scale * pull(values, delta).sum(), (layer.object_scale * delta).square().sum()
-    return layer.object_scale * delta.square().sum() / 2, (layer.object_scale * delta).square().sum()
+        return (scale * pull(values, delta)).sum(), cost
+    return (scale * delta.square()).sum() / 2, cost
 
 
 def _no_object_term(
-    boxes: Boxes, truths: Tensor, found: Assignment, layer: Region, *, chosen: Tensor
+    boxes: Boxes, truths: Tensor, found: Assignment, layer: Region, grid_hw: tuple[int, int], *, chosen: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Every box that answers for no truth and overlaps none by more than `thresh` is to say that there is nothing."""
     corners = xyxy_from_cxcywh(truths[..., :4])
-    overlaps = torch.where(found.is_box[:, None], iou(boxes.xyxy[:, :, None], corners[:, None]), 0.0)  # (B, N, T)
-    is_free = (overlaps.amax(2) <= layer.thresh) & ~_occupied(boxes, found) & ~chosen
+    overlaps = torch.where(boxes_in(truths)[:, None], iou(boxes.xyxy[:, :, None], corners[:, None]), 0.0)  # (B, N, T)
+    is_free = (overlaps.amax(2) <= layer.thresh) & ~_occupied(boxes, found) & ~chosen & ~_maybe(truths, layer, grid_hw)
     goal = 1.0 if layer.background else 0.0
     delta = torch.where(is_free, goal - boxes.objectness, 0.0)
     cost = (layer.noobject_scale * delta).square().sum()
@@ -198,8 +227,18 @@ def _no_object_term(
     return layer.noobject_scale * delta.square().sum() / 2, cost
 
 
+def _maybe(truths: Tensor, layer: Region, grid_hw: tuple[int, int]) -> Tensor:
+    """Which boxes (B, N) are of a cell whose middle lies where there may be something."""
+    height, width = grid_hw
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    middles = torch.stack(((columns + 0.5) / width, (rows + 0.5) / height), -1).view(-1, 2).to(truths)  # (H * W, 2)
+    corners = xyxy_from_cxcywh(truths[..., :4])[:, None]  # (B, 1, T, 4)
+    inside = (middles[:, None] >= corners[..., :2]) & (middles[:, None] <= corners[..., 2:])
+    return (inside.all(-1) & is_ignored(truths)[:, None]).any(2).repeat(1, layer.num_anchors)
+
+
 def _class_terms(
-    boxes: Boxes, truths: Tensor, found: Assignment, head: Head, *, chosen: Tensor
+    boxes: Boxes, truths: Tensor, found: Assignment, head: Head, rule: LossRule, *, chosen: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The classes of all truths, and of the pictures labelled as a whole; (B, T) what they had said of these."""
     layer = head.layer
@@ -208,16 +247,18 @@ def _class_terms(
     if head.map is not None:
         classes = head.map[classes]
     if head.tree is None:
-        term = flat_term(rows[..., 4:], classes, layer, counts=found.is_last, shares=found.shares)
+        counts = found.is_last * found.weights
+        term = flat_term(rows[..., 4:], classes, layer, counts=counts, shares=found.shares, smoothing=rule.smoothing)
         told = found.is_box if layer.softmax else found.is_first  # Darknet: a second class of a box is not averaged
         return term.loss, term.cost, torch.where(told, term.probabilities, 0.0)
     scale = layer.class_scale
-    term = tree_term(rows[..., 5:], classes, head.tree, scale=scale, counts=found.is_box, shares=found.shares)
+    term = tree_term(rows[..., 5:], classes, head.tree, scale=scale, counts=found.weights, shares=found.shares)
     best = chosen.to(torch.uint8).argmax(1)  # (B,)
     labelled = boxes.claims.gather(1, best[:, None, None].expand(-1, 1, layer.entries))[..., 5:]  # (B, 1, C)
     is_labelled = is_class_only(truths).any(1)[:, None]
+    counts = is_labelled.to(labelled.dtype)
     alone = tree_term(
-        labelled, _label(truths)[:, None], head.tree, scale=scale, counts=is_labelled, shares=is_labelled[..., None]
+        labelled, _label(truths)[:, None], head.tree, scale=scale, counts=counts, shares=is_labelled[..., None]
     )
     said = torch.cat(
         (torch.where(found.is_box, term.probabilities, 0.0), torch.where(is_labelled, alone.probabilities, 0.0)), 1

@@ -151,6 +151,11 @@ class Network:
         return self.head_index - 1 if is_decoded(self.head) else self.head_index
 
     @property
+    def logits_index(self) -> int:
+        """The layer whose output training looks at: the raw head, or what goes into a softmax at the end."""
+        return self.head_index - 1 if isinstance(self.head, Region | Softmax) else self.head_index
+
+    @property
     def raw_shape(self) -> Shape:
         """Shape of the raw head for one picture."""
         return self.input if self.raw_index < 0 else self.shapes[self.raw_index]

@@ -1,0 +1,1 @@
+"""Training: from data to weights. Needs `yolov2[train]`, which brings torch."""

@@ -1,0 +1,117 @@
+"""What can be taught: boxes, the class of a picture as a whole, or the objects of a few cut-outs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from yolov2.data.draws import Augment
+from yolov2.model.region_loss import Head
+from yolov2.network.spec import Network
+from yolov2.samples import Samples
+from yolov2.train.batches import Batch, Batches
+from yolov2.train.classification import Classification
+from yolov2.train.labelled_batches import LabelledBatches
+from yolov2.train.objective import Detection, Objective
+from yolov2.train.one_shot import EPOCH, OneShot
+from yolov2.train.plan import Plan
+from yolov2.train.ranks import Rank
+from yolov2.train.recipe import Recipe
+from yolov2.train.store import PictureStore
+from yolov2.train.stream import Numbered
+
+
+class Lesson(Protocol):
+    """Pictures, the batches that are made of them, and what an update makes smaller."""
+
+    @property
+    def inputs(self) -> int:
+        """How many of them count as one pass."""
+        ...
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The files that the store of `batches` holds."""
+        ...
+
+    def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
+        """The losses. Raises TrainingError for a network that can't learn this."""
+        ...
+
+    def batches(self, store: PictureStore, augment: Augment, recipe: Recipe, plan: Plan, rank: Rank) -> Numbered[Batch]:
+        """Batches of the recipe for one rank."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Boxes:
+    """Pictures with boxes."""
+
+    samples: Samples
+
+    @property
+    def inputs(self) -> int:
+        return len(self.samples)
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        return self.samples.pictures
+
+    def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
+        return _region_loss(network, recipe, class_weights)
+
+    def batches(self, store: PictureStore, augment: Augment, recipe: Recipe, plan: Plan, rank: Rank) -> Numbered[Batch]:
+        return Batches(
+            self.samples, store, batch=plan.batch, augment=augment, seed=recipe.seed, difficult=recipe.difficult,
+            rank=rank.number, world=rank.world,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Classes:
+    """Pictures with one class each."""
+
+    samples: Samples
+
+    @property
+    def inputs(self) -> int:
+        return len(self.samples)
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        return self.samples.pictures
+
+    def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
+        is_faithful = recipe.policy == "cfg"
+        return Classification(network, smoothing=recipe.smoothing, class_weights=class_weights, faithful=is_faithful)
+
+    def batches(self, store: PictureStore, augment: Augment, recipe: Recipe, plan: Plan, rank: Rank) -> Numbered[Batch]:
+        return LabelledBatches(
+            self.samples, store, batch=plan.batch, augment=augment, seed=recipe.seed, rank=rank.number, world=rank.world
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scenes:
+    """Pictures that are made up from cut-outs as they are wanted; what a recipe says of them: `one_shot.scenes_of`."""
+
+    shot: OneShot
+
+    @property
+    def inputs(self) -> int:
+        return EPOCH
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        return self.shot.backgrounds
+
+    def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
+        return _region_loss(network, recipe, class_weights)
+
+    def batches(self, store: PictureStore, augment: Augment, recipe: Recipe, plan: Plan, rank: Rank) -> Numbered[Batch]:
+        return self.shot.batches(store, recipe, batch=plan.batch, rank=rank.number, world=rank.world)
+
+
+def _region_loss(network: Network, recipe: Recipe, class_weights: list[float] | None) -> Detection:
+    assert network.region is not None
+    return Detection(Head(network.region, class_weights=class_weights), recipe)

@@ -1,0 +1,139 @@
+"""A run from its first update to its last, readable from top to bottom. What an update is: learner.py."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from yolov2.darknet.weights import Weights
+from yolov2.errors import TrainingError, printable
+from yolov2.train.batches import Batch
+from yolov2.train.learner import Learner, Losses
+from yolov2.train.plan import Plan
+from yolov2.train.state import load_state, save_state
+from yolov2.train.stream import Numbered
+
+STATE = "state.safetensors"
+LOOK_EVERY = 20  # updates: then the losses are asked for, which waits for the device
+SAVE_EVERY_S = 300.0
+NAMED = 4  # files of a batch in a message
+
+
+class Watcher(Protocol):
+    """Who hears how a run goes."""
+
+    def began(self, *, updates: int, done: int) -> None: ...
+    def updated(self, update: int, losses: dict[str, float], *, rate: float, side: int, waited_s: float) -> None: ...
+    def validated(self, update: int, score: float, *, is_best: bool) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    updates: int
+    best: float | None  # the best score of the validations
+    ended: str  # done, patience, stopped
+
+
+@dataclass(slots=True)
+class Run:
+    """One training: its parts, and how far it is."""
+
+    learner: Learner
+    plan: Plan
+    batches: Numbered[Batch]
+    folder: Path
+    watcher: Watcher
+    keep: Callable[[str, Weights, float | None], None]  # writes `last` and `best`, with the score
+    validate: Callable[[Weights], float] | None = None
+    is_stopped: Callable[[], bool] = field(default=lambda: False)
+    saves: bool = True  # one rank does
+    best: float | None = None
+    worse: int = 0  # validations since the best one
+
+    def resume(self) -> None:
+        """Go on from what the folder holds. Raises TrainingError, CheckpointError."""
+        progress = load_state(self.folder / STATE, self.learner)
+        self.best, self.worse = progress["best"], progress["worse"]
+
+    def run(self) -> Outcome:
+        """All updates that are left. Raises TrainingError where the loss is no number any more."""
+        saved_at = time.monotonic()
+        self.watcher.began(updates=self.plan.updates, done=self.learner.updates)
+        for batch in self._batches():
+            rate = self.plan.rate(batch.number)
+            losses = self.learner.update(batch.images, batch.truths, rate)
+            is_due, is_stopped = self._is_due(batch.number), self.is_stopped()
+            is_late = time.monotonic() - saved_at > SAVE_EVERY_S
+            is_saved = is_due or is_stopped or is_late or batch.number == self.plan.updates
+            if is_saved or self._is_looked_at(batch.number):
+                self._look(batch, losses, rate, is_saved=is_saved)  # what is no number is never written
+            if is_due and self._judge(batch.number):
+                return self._end("patience")
+            if is_stopped:
+                return self._end("stopped")
+            if is_late:
+                self._save()
+                saved_at = time.monotonic()
+        return self._end("done")
+
+    def _batches(self) -> Iterator[Batch]:
+        todo = range(self.learner.updates + 1, self.plan.updates + 1)
+        sides = ((number, self.plan.side(number)) for number in todo)
+        return self.batches.stream((number, (side, side)) for number, side in sides)
+
+    def _is_looked_at(self, update: int) -> bool:
+        """Whether the losses are asked for, which waits for the device; a processor has no other to wait for."""
+        return self.learner.device.type == "cpu" or update % LOOK_EVERY == 0 or update == self.plan.updates
+
+    def _look(self, batch: Batch, losses: Losses, rate: float, *, is_saved: bool) -> None:
+        """Tell how it goes; end it where a loss is no number, or a weight that is about to be saved."""
+        values = {name: float(term) for name, term in losses.terms.items()}
+        broken = [
+            name for name, value in (values | {"gradient": float(losses.norm)}).items() if not math.isfinite(value)
+        ]
+        if broken:
+            names = ", ".join(printable(name) for name in batch.files[:NAMED])
+            more = f" and {len(batch.files) - NAMED} more" if len(batch.files) > NAMED else ""
+            raise TrainingError.at(
+                f"update {batch.number:,}",
+                found=f"no number in {', '.join(broken)} at a rate of {rate:.3g}, with {names}{more}",
+                expected="finite losses",
+                repair="take a third of the learning rate, or run `yolov2 data check`; what was saved last is kept",
+            )
+        side = batch.images.shape[1]
+        self.watcher.updated(batch.number, values, rate=rate, side=side, waited_s=self.batches.waited_s)
+
+    def _is_due(self, update: int) -> bool:
+        """Whether weights are judged after this update."""
+        every = max(1, round(self.plan.recipe.validate_every * self.plan.updates_an_epoch))
+        return self.validate is not None and (update % every == 0 or update == self.plan.updates)
+
+    def _judge(self, update: int) -> bool:
+        """Score the weights, keep the best; whether patience is at its end."""
+        assert self.validate is not None
+        weights = self.learner.weights()
+        score = self.validate(weights)
+        is_best = self.best is None or score > self.best
+        self.best, self.worse = (score, 0) if is_best else (self.best, self.worse + 1)
+        self.watcher.validated(update, score, is_best=is_best)
+        if is_best:
+            self.keep("best", weights, score)
+        self._save()
+        return 0 < self.plan.recipe.patience <= self.worse
+
+    def _save(self) -> None:
+        if not self.saves:
+            return
+        progress: dict[str, Any] = {"best": self.best, "worse": self.worse}
+        save_state(self.folder / STATE, self.learner, progress)
+        self.keep("last", self.learner.weights(), self.best)
+
+    def _end(self, how: str) -> Outcome:
+        self._save()
+        return Outcome(self.learner.updates, self.best, how)

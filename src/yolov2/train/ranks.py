@@ -1,0 +1,47 @@
+"""Several processes that train one model, as torchrun starts them; one alone is the only rank of a world of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Which of them this process is."""
+
+    number: int = 0
+    world: int = 1
+    local: int = 0  # among those of this machine
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this one writes files and speaks."""
+        return self.number == 0
+
+
+@contextmanager
+def joined(*, device: str) -> Generator[Rank]:
+    """This process's rank, joined with the others for as long as the block lasts."""
+    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:  # torchrun sets both
+        yield Rank()
+        return
+    is_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    rank = Rank(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", "0")))
+    if is_cuda:
+        torch.cuda.set_device(rank.local)
+    dist.init_process_group("nccl" if is_cuda else "gloo")
+    try:
+        yield rank
+    finally:
+        dist.destroy_process_group()
+
+
+def world_size() -> int:
+    """How many ranks there are."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1

@@ -1,0 +1,159 @@
+"""`yolov2 train`: a run on a few pictures, what it leaves, how it goes on, and what it refuses."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from small_sets import voc_object, voc_xml, write_voc
+from yolov2.checkpoint.file import read_checkpoint
+from yolov2.darknet.cfg import read_cfg
+from yolov2.darknet.weights import read_weights
+
+CFG = """[net]
+width=64
+height=64
+channels=3
+
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=4
+pad=1
+activation=leaky
+
+[maxpool]
+size=8
+stride=8
+
+[convolutional]
+filters=18
+size=1
+activation=linear
+
+[region]
+anchors=1,1, 1,2
+classes=4
+num=2
+softmax=1
+bias_match=1
+rescore=1
+"""
+SHORT = (
+    "-m",
+    "tiny.cfg",
+    "--batch",
+    "2",
+    "--size",
+    "64",
+    "--threads",
+    "1",
+    "--set",
+    "sizes=[64]",
+    "--set",
+    "precision=fp32",
+)
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A VOC folder of six pictures to train on and two to validate, each with a mug and a fork; tiny.cfg beside it."""
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.cfg").write_text(CFG)
+    objects = [
+        (voc_object("mug", (5 + shift, 5, 30 + 2 * shift, 30)), voc_object("fork", (20, 10, 50 - shift, 32 + shift)))
+        for shift in range(8)
+    ]
+    stems = {f"p{number}": voc_xml(*boxes) for number, boxes in enumerate(objects)}
+    return write_voc(tmp_path / "set", stems, {"train": [f"p{n}" for n in range(6)], "val": ["p6", "p7"]})
+
+
+def test_a_run_leaves_models_a_log_pictures_and_its_recipe(yolov2, data):
+    said = yolov2("train", data, "-o", "run", *SHORT, "--epochs", "2", "--json")
+    assert said.status == 0, said.err
+    outcome = json.loads(said.out)
+    assert (outcome["updates"], outcome["ended"]) == (6, "done")
+    assert "6 updates of 2 pictures, 2 epochs; sizes 64" in said.err
+    made = read_checkpoint("run/best.safetensors")
+    assert made.names == ("fork", "mug")
+    assert made.network.region is not None
+    assert (made.network.region.classes, made.network.layers[2].filters) == (2, 2 * (5 + 2))  # pyright: ignore[reportAttributeAccessIssue]
+    assert made.recipe is not None
+    assert made.recipe["recipe"]["batch"] == 2
+    network = read_cfg(Path("run/last.cfg"))
+    last = read_checkpoint("run/last.safetensors").weights
+    np.testing.assert_array_equal(
+        read_weights(Path("run/last.weights"), network).layers[0]["weights"], last.layers[0]["weights"]
+    )
+    assert sorted(path.name for path in Path("run/pictures").iterdir()) == ["p6.jpg", "p7.jpg"]
+    rows = list(csv.DictReader(Path("run/log.csv").read_text().splitlines()))
+    assert [row["update"] for row in rows if row["total"]] == ["1", "2", "3", "4", "5", "6"]
+    assert "batch = 2\n" in Path("run/recipe.toml").read_text()
+    assert yolov2("detect", data / "JPEGImages/p0.jpg", "-m", "run/best.safetensors").status == 0
+
+
+def test_a_run_goes_on_and_another_is_not_written_over(yolov2, data):
+    words = ("train", data, "-o", "run", *SHORT, "--set", "batches=3")
+    assert yolov2(*words).status == 0
+    again = yolov2(*words)
+    assert again.status == 2
+    assert again.err.endswith(
+        "run: found a run, expected a new folder; go on with it by --resume, or choose another folder with -o\n"
+    )
+    assert yolov2(*words, "--resume").status == 0
+    other = yolov2("train", data, "-o", "run", *SHORT, "--set", "batches=4", "--resume")
+    assert other.err.endswith(
+        "found another recipe, expected that of this run; resume with the options that it was begun with\n"
+    )
+    none = yolov2("train", data, "-o", "new", *SHORT, "--resume")
+    assert none.err.endswith(
+        "new: found no state.safetensors, expected an interrupted run; leave --resume out, or name the folder of the run\n"
+    )
+
+
+def test_what_is_learned_by_heart_is_judged(yolov2, data):
+    said = yolov2("train", data, "-o", "run", *SHORT, "--overfit", "2", "--set", "batches=2")
+    assert said.status == 1
+    assert "2 pictures could not be learned by heart: mAP " in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--set", "batch"), "Invalid value for '--set': found 'batch', expected NAME=VALUE, as in batch=32"),
+        (("--set", "bach=3"), "yolov2: --set: found bach, expected a field of a recipe, such as batch; see `yolov2 train --help` for a list"),
+        (("--recipe", "moderm"), "yolov2: recipe: found moderm (did you mean modern?), expected one of voc-paper, "),
+        (("--set", "class_weights={cow = 2}"), "yolov2: class_weights: found cow, expected a class of the data: fork, mug; correct it"),
+        (("--freeze", "2"), "yolov2: freeze: found 2 layers without learned weights, expected at most 0; start from a model with -m or --weights"),
+        (("-m", "absent.cfg"), "yolov2: absent.cfg: found no such file, expected a .cfg file; check the path"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_is_refused_before_anything_is_written(yolov2, data, words, message):
+    said = yolov2("train", data, "-o", "run", *SHORT, "--set", "batches=2", *words)
+    assert said.status == 2
+    assert message in " ".join(said.err.split())
+    assert not Path("run/state.safetensors").exists()
+
+
+def test_a_label_that_nobody_can_know_ends_it(yolov2, data):
+    path = data / "Annotations" / "p1.xml"
+    path.write_text(path.read_text().replace("<xmax>32</xmax>", "<xmax>nan</xmax>"))
+    said = yolov2("train", data, "-o", "run", *SHORT)
+    assert said.status == 2
+    assert "p1.xml:" in said.err
+    assert said.err.endswith("set` lists all\n")
+
+
+def test_without_torch_one_line_says_how_to_get_it(yolov2, data, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith(("yolov2.verbs", "yolov2.train"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    said = yolov2("train", data)
+    assert (said.status, said.err) == (
+        2,
+        "yolov2: train: found no package, expected torch; pip install 'yolov2[train]'\n",
+    )

@@ -1,0 +1,65 @@
+"""Recipes: TOML in, the same TOML out, whatever can't be refused in one line."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yolov2.errors import RecipeError
+from yolov2.train.recipe import BUILT_IN, Recipe, format_recipe, parse_recipe
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_built_in_recipe_is_read_and_written(name):
+    recipe = Recipe.named(name)
+    assert parse_recipe(format_recipe(recipe), where="a.toml") == recipe
+
+
+def test_what_a_file_leaves_out_keeps_its_default(tmp_path):
+    (tmp_path / "a.toml").write_text("batch = 8\nsizes = [320, 352]\nclass_weights = { dog = 2 }\n")
+    recipe = Recipe.named(tmp_path / "a.toml")
+    assert (recipe.batch, recipe.sizes, recipe.class_weights, recipe.momentum) == (8, (320, 352), {"dog": 2.0}, 0.9)
+
+
+@given(st.integers(1, 500), st.floats(1e-5, 1), st.lists(st.integers(32, 640), min_size=1, max_size=4), st.booleans())
+def test_formatting_and_parsing_undo_each_other(batch, rate, sizes, mirror):
+    recipe = Recipe(batch=batch, learning_rate=rate, sizes=tuple(sizes), mirror=mirror)
+    assert parse_recipe(format_recipe(recipe), where="a.toml") == recipe
+
+
+def test_values_of_the_command_line_are_text():
+    recipe = Recipe().changed({"policy": "cosine", "sizes": "[320, 352]", "batch": "8", "mirror": "false"})
+    assert (recipe.policy, recipe.sizes, recipe.batch, recipe.mirror) == ("cosine", (320, 352), 8, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs = -1", "a.toml: epochs: found -1.0, expected a number above 0; correct it"),
+        ("epoch = 3", "a.toml: found epoch, expected a field of a recipe, such as epochs; see `yolov2 train --help` for a list"),
+        ('policy = "linear"', "a.toml: found policy = linear, expected one of steps, cosine, poly, cfg; correct it"),
+        ("scale = [1]", "a.toml: found scale = [1], expected two numbers in a list; correct it"),
+        ("sizes = [416.5]", "a.toml: found sizes = [416.5], expected a list of numbers; correct it"),
+        ("batch = true", "a.toml: found batch = True, expected a whole number; correct it"),
+        ("mini_batch = 65", "a.toml: mini_batch: found 65, expected from 1 to batch = 64; correct it"),
+        ("scales = [0.1]", "a.toml: scales: found (0.1,), expected 2 of them, as many as steps; correct it"),
+        ('class_weights = { dog = "much" }', "a.toml: found class_weights = {'dog': 'much'}, expected a table of numbers; correct it"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_is_refused(text, message):
+    with pytest.raises(RecipeError) as refusal:
+        parse_recipe(text, where="a.toml")
+    assert str(refusal.value) == message
+
+
+def test_a_broken_file_names_its_line():
+    with pytest.raises(
+        RecipeError, match=r"^a.toml: found .*\(at line 2, column 9\), expected TOML; correct it there$"
+    ):
+        parse_recipe("batch = 8\nsizes = x\nwarmup = 1\n", where="a.toml")
+
+
+def test_an_unknown_name_is_refused_with_the_closest():
+    with pytest.raises(
+        RecipeError, match=r"^recipe: found voc-papr \(did you mean voc-paper\?\), expected one of voc-paper, "
+    ):
+        Recipe.named("voc-papr")
