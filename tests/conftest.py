@@ -57,6 +57,16 @@ def small_golden() -> Path:
 
 
 @pytest.fixture(scope="session")
+def golden_with(request: pytest.FixtureRequest, small_golden: Path) -> Callable[[str], Path]:
+    """A function: a file of the golden data -> the golden folder to read it from, the repository's own if it is there."""
+
+    def folder(name: str) -> Path:
+        return small_golden if (small_golden / name).is_file() else request.getfixturevalue("golden")
+
+    return folder
+
+
+@pytest.fixture(scope="session")
 def recipe(small_golden: Path) -> ModuleType:
     """The module that rebuilds weights, inputs and pictures of the golden data from their seeds."""
     path = small_golden / "recipe.py"

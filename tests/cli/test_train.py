@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -102,13 +103,16 @@ def test_a_run_goes_on_and_another_is_not_written_over(yolov2, data):
     again = yolov2(*words)
     assert again.status == 2
     assert again.err.endswith(
-        "run: found a run, expected a new folder; go on with it by --resume, or choose another folder with -o\n"
+        "run: found a run's state.safetensors, expected a new folder; go on with it by --resume, or choose another folder with -o\n"
     )
-    assert yolov2(*words, "--resume").status == 0
-    other = yolov2("train", data, "-o", "run", *SHORT, "--set", "batches=4", "--resume")
-    assert other.err.endswith(
-        "found another recipe, expected that of this run; resume with the options that it was begun with\n"
+    over = yolov2(*words, "--resume")
+    assert over.err.endswith(
+        "run: found a run that is over after 3 updates, expected some left; give --epochs or --set batches=N for more\n"
     )
+    longer = yolov2("train", data, "-o", "run", *SHORT, "--set", "batches=5", "--resume", "--json")
+    assert json.loads(longer.out)["updates"] == 5
+    other = yolov2("train", data, "-o", "run", *SHORT, "--set", "seed=4", "--resume")
+    assert other.err == "yolov2: seed: found 4, expected 0, as the run was begun with; leave it out\n"
     none = yolov2("train", data, "-o", "new", *SHORT, "--resume")
     assert none.err.endswith(
         "new: found no state.safetensors, expected an interrupted run; leave --resume out, or name the folder of the run\n"
@@ -125,7 +129,7 @@ def test_what_is_learned_by_heart_is_judged(yolov2, data):
     ("words", "message"),
     [
         (("--set", "batch"), "Invalid value for '--set': found 'batch', expected NAME=VALUE, as in batch=32"),
-        (("--set", "bach=3"), "yolov2: --set: found bach, expected a field of a recipe, such as batch; see `yolov2 train --help` for a list"),
+        (("--set", "bach=3"), "yolov2: --set: found bach, expected a field of a recipe, such as batch; docs/recipes.md lists all"),
         (("--recipe", "moderm"), "yolov2: recipe: found moderm (did you mean modern?), expected one of voc-paper, "),
         (("--set", "class_weights={cow = 2}"), "yolov2: class_weights: found cow, expected a class of the data: fork, mug; correct it"),
         (("--freeze", "2"), "yolov2: freeze: found 2 layers without learned weights, expected at most 0; start from a model with -m or --weights"),
@@ -148,12 +152,10 @@ def test_a_label_that_nobody_can_know_ends_it(yolov2, data):
     assert said.err.endswith("set` lists all\n")
 
 
-def test_without_torch_one_line_says_how_to_get_it(yolov2, data, monkeypatch):
-    for name in [name for name in sys.modules if name.startswith(("yolov2.verbs", "yolov2.train"))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    said = yolov2("train", data)
-    assert (said.status, said.err) == (
+def test_without_torch_one_line_says_how_to_get_it(data):
+    code = "import sys; sys.modules['torch'] = None; from yolov2.cli.main import main; main()"
+    said = subprocess.run([sys.executable, "-c", code, "train", data], capture_output=True, text=True, timeout=60)
+    assert (said.returncode, said.stderr) == (
         2,
         "yolov2: train: found no package, expected torch; pip install 'yolov2[train]'\n",
     )

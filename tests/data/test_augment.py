@@ -33,7 +33,8 @@ def picture_of(case, recipe):
 
 @pytest.mark.golden
 @pytest.mark.parametrize("name", CASES)
-def test_pixels_and_truths_are_darknets(golden, recipe, name):
+def test_pixels_and_truths_are_darknets(golden_with, recipe, name):
+    golden = golden_with(f"f_augment/{name}.npz")
     case = case_of(golden, name)
     stored = np.load(golden / case["npz"])
     image = picture_of(case, recipe)
@@ -56,9 +57,11 @@ def test_pixels_and_truths_are_darknets(golden, recipe, name):
 
 
 @pytest.mark.golden
-def test_placing_and_colours_are_darknets(golden, recipe):
-    stored = np.load(golden / "f_augment/functions.npz")
-    case = next(one for one in json.loads((golden / "f_augment/cases.json").read_text()) if "functions" in one["npz"])
+def test_placing_and_colours_are_darknets(small_golden, recipe):
+    stored = np.load(small_golden / "f_augment/functions.npz")
+    case = next(
+        one for one in json.loads((small_golden / "f_augment/cases.json").read_text()) if "functions" in one["npz"]
+    )
     image = recipe.to_chw(recipe.seeded_picture(37, 53, int(case["picture"].rstrip(")").split(",")[-1])))
     for name in ("place_up", "place_down", "place_clip"):
         width, height, x, y, canvas_w, canvas_h = stored[f"{name}_args"].tolist()

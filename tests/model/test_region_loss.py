@@ -14,7 +14,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from yolov2.darknet.cfg import read_cfg
 from yolov2.darknet.tree import read_map, read_tree
 from yolov2.hierarchy.wordtree import WordTree
+from yolov2.model.module import DarknetModule
 from yolov2.model.region_loss import Head, LossRule, RegionLoss, region_loss
+from yolov2.network.architectures import yolov2_tiny_voc
 from yolov2.network.layers import Region
 from yolov2.region.assign import Extra, assign
 
@@ -65,14 +67,15 @@ def deltas_of(raw: Tensor, layer: Region) -> Tensor:
     return deltas.view(raw.shape)
 
 
-def test_every_recorded_case_is_looked_at(golden):
-    recorded = json.loads((golden / "d_region_train/cases.json").read_text())
+def test_every_recorded_case_is_looked_at(small_golden):
+    recorded = json.loads((small_golden / "d_region_train/cases.json").read_text())
     assert sorted(one["case"] for one in recorded) == sorted(CASES)
 
 
 @pytest.mark.golden
 @pytest.mark.parametrize("name", CASES)
-def test_cost_gradient_and_averages_are_darknets(golden, recipe, name):
+def test_cost_gradient_and_averages_are_darknets(golden_with, recipe, name):
+    golden = golden_with(f"d_region_train/{name}.npz")
     case = next(one for one in json.loads((golden / "d_region_train/cases.json").read_text()) if one["case"] == name)
     stored = np.load(golden / case["npz"])
     layer, head = head_of(golden / case["cfg"], golden)
@@ -100,22 +103,59 @@ def seeded(batch: int = 2) -> tuple[Region, Tensor, Tensor]:
     return layer, raw, truths
 
 
-def test_a_step_asks_the_device_for_no_value():
-    layer, raw, truths = seeded()
+TREE = WordTree(("a", "b", "c", "d"), np.array([-1, -1, 0, 0]))
+KINDS: dict[str, tuple[dict[str, Any], LossRule]] = {
+    "softmax": ({}, LossRule()),
+    "logistic": ({"softmax": False, "rescore": False}, LossRule()),
+    "background": ({"background": True}, LossRule()),
+    "predicted shapes": ({"bias_match": False}, LossRule(faithful=True)),
+    "further anchors": ({}, LossRule(extra=Extra(iou=0.3, weight=0.5), smoothing=0.1)),
+    "tree": ({"tree": "small.tree"}, LossRule()),
+}
+
+
+def head_of_kind(name: str) -> tuple[Head, LossRule]:
+    changes, rule = KINDS[name]
+    layer = replace(seeded()[0], **changes)
+    return Head(layer, tree=TREE if layer.tree else None, class_weights=[1.0, 2.0, 0.5, 1.0]), rule
+
+
+@pytest.mark.parametrize("seen", [100, 20_000])  # with every box pulled to its anchor, and without
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_asks_the_device_for_no_value(kind, seen):
+    _, raw, truths = seeded()
+    head, rule = head_of_kind(kind)
     with FakeTensorMode(allow_non_fake_inputs=True) as fake:  # has shapes alone, and fails where a value is wanted
         given = fake.from_tensor(raw).requires_grad_()
-        loss = region_loss(given, fake.from_tensor(truths), Head(layer), seen=20_000)
+        loss = region_loss(given, fake.from_tensor(truths), head, seen=seen, rule=rule)
         (gradient,) = torch.autograd.grad(loss.total, given)
     assert gradient.shape == raw.shape
 
 
+def test_the_whole_way_from_images_to_gradients_asks_for_no_value():
+    net = yolov2_tiny_voc(classes=4, width=0.1)
+    assert net.region is not None
+    module, head = DarknetModule(net).train(), Head(net.region)
+    truths = torch.tensor([[[0.5, 0.5, 0.2, 0.2, 1], [0, 0, 0, 0, 0]]])
+    with FakeTensorMode(allow_non_fake_inputs=True) as fake:
+        state: dict[str, Tensor] = {
+            name: fake.from_tensor(value.detach()) for name, value in module.state_dict().items()
+        }
+        trained = {name: state[name].requires_grad_() for name, _ in module.named_parameters()}
+        raw = torch.func.functional_call(module, state, (fake.from_tensor(torch.zeros(1, 3, 64, 96)),))
+        loss = region_loss(raw, fake.from_tensor(truths), head, seen=20_000)
+        gradients = torch.autograd.grad(loss.total, list(trained.values()))
+    assert [gradient.shape for gradient in gradients] == [value.shape for value in trained.values()]
+
+
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")  # which array module it is
-def test_the_loss_compiles_as_one_graph():
-    layer, raw, truths = seeded()
-    head = Head(layer)
+@pytest.mark.parametrize("kind", ["softmax", *(pytest.param(kind, marks=pytest.mark.slow) for kind in list(KINDS)[1:])])
+def test_the_loss_compiles_as_one_graph(kind):
+    _, raw, truths = seeded()
+    head, rule = head_of_kind(kind)
 
     def total(raw: Tensor, truths: Tensor) -> Tensor:
-        return region_loss(raw, truths, head, seen=20_000).total
+        return region_loss(raw, truths, head, seen=20_000, rule=rule).total
 
     compiled = torch.compile(total, fullgraph=True, backend="aot_eager")
     assert float(compiled(raw, truths)) == pytest.approx(float(total(raw, truths)), rel=COST_NOISE)

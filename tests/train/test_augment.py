@@ -6,9 +6,13 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from painted_sets import write_samples
+from tiny_runs import RECIPE, begun, flat, network
 from yolov2.data.augment import Mosaic, changed
-from yolov2.train.augment import DeviceStore, Tables, gather
+from yolov2.model.region_loss import Head
+from yolov2.train.augment import DeviceBatches, DeviceStore, Tables, gather, has_room
 from yolov2.train.batches import Augment, Batches
+from yolov2.train.learner import Learner
+from yolov2.train.objective import Detection
 from yolov2.train.store import PictureStore
 
 FLOAT32_NOISE = 0.05  # levels; positions in float32, and OpenCV is not asked
@@ -84,3 +88,23 @@ def test_pictures_lie_padded_on_the_device(parts):
         height, width = store[index].shape[:2]
         np.testing.assert_array_equal(device.pictures[index, :height, :width].numpy(), store[index])
         assert not device.pictures[index, height:].any()
+
+
+def test_a_learner_learns_the_same_from_batches_of_either_kind(parts):
+    samples, store, device = parts
+    batches = Batches(samples, store, batch=4, augment=Augment(kind="free", mosaic=0.3), seed=2)
+    updated = []
+    for kind in (batches, DeviceBatches(batches, device)):
+        net = network()
+        assert net.region is not None
+        learner = Learner(net, begun(net), Detection(Head(net.region), RECIPE), RECIPE, batch=4)
+        for batch in kind.stream((number, (64, 64)) for number in range(1, 4)):
+            assert batch.files == batches.sketch(batch.number, (64, 64)).files
+            learner.update(batch.images, batch.truths, 0.01)
+        updated.append(flat(learner.weights()))
+    moved = np.abs(updated[0] - flat(begun(network()))).max()
+    assert np.abs(updated[0] - updated[1]).max() < 0.02 * moved
+
+
+def test_a_processor_keeps_no_second_copy_of_all_pictures():
+    assert not has_room(torch.device("cpu"), pictures=1, side=8)

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
 from tiny_runs import RECIPE, Heard, Kept, flat, tiny_run
 from yolov2.errors import CheckpointError, OutputError, TrainingError
@@ -28,7 +29,15 @@ def test_a_run_does_every_update_and_keeps_the_last_weights(tmp_path):
     assert kept["last"].seen == 12 * 4
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, ema=0.0, mini_batch=1, clip_norm=0.0, freeze=1)])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        RECIPE,
+        replace(RECIPE, ema=0.0, mini_batch=1, clip_norm=0.0, freeze=1),
+        replace(RECIPE, precision="bf16"),
+        replace(RECIPE, precision="fp16", batches=24),  # whose first updates are left out, until they fit
+    ],
+)
 @pytest.mark.parametrize("stop_after", [1, 5, 11])
 def test_a_stopped_run_goes_on_exactly_where_it_was(tmp_path, stop_after, recipe):
     whole, _ = finished(tmp_path / "a", recipe=recipe)
@@ -37,7 +46,7 @@ def test_a_stopped_run_goes_on_exactly_where_it_was(tmp_path, stop_after, recipe
     assert first.run() == Outcome(stop_after, None, "stopped")
     second = tiny_run(tmp_path / "b", recipe=recipe)
     second.resume()
-    assert second.run() == Outcome(12, None, "done")
+    assert second.run() == Outcome(second.plan.updates, None, "done")
     np.testing.assert_array_equal(flat(second.learner.weights()), flat(whole.learner.weights()))
     np.testing.assert_array_equal(flat_module(second), flat_module(whole))
 
@@ -93,6 +102,76 @@ def test_a_truth_that_is_no_number_ends_the_run_and_the_last_save_stays(tmp_path
     third.resume()
     assert third.learner.updates == (3 if number == 4 else 4)
     assert third.learner.is_finite()
+
+
+def test_a_weight_that_is_no_number_is_never_saved(tmp_path):
+    """Running statistics have no say in the losses of a training, so these stay finite."""
+    first = tiny_run(tmp_path)
+    first.is_stopped = lambda: first.learner.updates >= 3
+    first.run()
+    before = (tmp_path / "run" / STATE).read_bytes()
+    second = tiny_run(tmp_path, recipe=replace(RECIPE, validate_every=8 / 7), validate=lambda weights: 1.0)
+    second.resume()
+    conv = cast(Any, second.learner.module.layers[0])
+    conv.norm.running_var[0] = np.inf
+    with pytest.raises(
+        TrainingError, match=r"^update 4: found no number in weights at a rate of [0-9.]+, with .*0.png"
+    ) as refusal:
+        second.run()
+    assert str(refusal.value).endswith("; what was saved last is kept")
+    assert (tmp_path / "run" / STATE).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "wrong", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+@pytest.mark.parametrize(
+    "mini_batch, repair", [(None, "give --set mini_batch=2, or smaller sizes"), (1, "give smaller sizes")]
+)
+def test_memory_that_ends_in_an_update_is_told_and_the_last_save_stays(tmp_path, wrong, mini_batch, repair):
+    recipe = replace(RECIPE, mini_batch=mini_batch)
+    first = tiny_run(tmp_path, recipe=recipe)
+    first.is_stopped = lambda: first.learner.updates >= 3
+    first.run()
+    second = tiny_run(tmp_path, recipe=recipe)
+    second.resume()
+    side, update, count = second.plan.side(5), second.learner.update, mini_batch or 4
+
+    def filled(images, truths, rate):
+        if second.learner.updates == 4:
+            raise wrong
+        return update(images, truths, rate)
+
+    cast(Any, second.learner).update = filled
+    with pytest.raises(TrainingError) as refusal:
+        second.run()
+    assert str(refusal.value) == (
+        f"update 5: found no memory left for {count} pictures of {side} x {side} at a time, expected enough for an "
+        f"update; {repair}; what was saved last is kept"
+    )
+    third = tiny_run(tmp_path, recipe=recipe)
+    third.resume()
+    assert third.learner.updates == 3
+
+
+def test_another_fault_of_an_update_is_not_taken_for_one_of_memory(tmp_path):
+    run = tiny_run(tmp_path)
+
+    def broken(images, truths, rate):
+        raise RuntimeError("shapes do not fit")
+
+    cast(Any, run.learner).update = broken
+    with pytest.raises(RuntimeError, match="^shapes do not fit$"):
+        run.run()
+
+
+def test_an_input_has_the_sides_of_the_plan(tmp_path):
+    sides = []
+    heard = Heard()
+    heard.updated = lambda update, losses, *, rate, side, waited_s: sides.append(side)
+    run, _ = finished(tmp_path, watcher=heard)
+    assert sides == [run.plan.side(update) for update in range(1, 13)]
+    assert set(sides) == {32, 48}
 
 
 def test_a_state_of_another_network_and_a_damaged_one_are_refused(tmp_path):

@@ -30,8 +30,8 @@ def options_of(table) -> TrainingOptions:
         "sigmoid", "step",
     ],
 )  # fmt: skip
-def test_rates_are_darknets(golden, name):
-    table = json.loads((golden / "e_train_steps/lr_tables.json").read_text())[name]
+def test_rates_are_darknets(small_golden, name):
+    table = json.loads((small_golden / "e_train_steps/lr_tables.json").read_text())[name]
     options = options_of(table)
     options = replace(options, gamma=float(np.float32(options.gamma)))  # as Darknet reads it: 80,000 powers tell
     rates = [darknet_rate(options, batch, faithful=True) for batch in table["batch_num"]]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ Examples:
 
 \b
 Recipes: voc-paper, voc-darknet, modern, finetune, classify-224, classify-448, or a .toml file.
-Exit status: 0 done; 2 refused; 130 stopped, and saved.
+Exit status: 0 done; 1 not learned by heart (--overfit); 2 refused; 130 stopped, and saved.
 """
 
 
@@ -56,9 +58,7 @@ def _pairs(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -
     help="How. [finetune or classify-448 from a trained model, else modern or classify-224]",
 )
 @click.option("--set", "changes", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="A value of the recipe.")
-@click.option(
-    "-o", "--out", metavar="DIR", type=values.Place(), default="runs/train", show_default=True, help="Where to."
-)
+@click.option("-o", "--out", metavar="DIR", type=values.Place(), help="Where to. [runs/train]")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR, exactly where it was.")
 @click.option("--epochs", metavar="N", type=values.Number(0, min_open=True), help="Passes over the data.")
 @click.option("--batch", metavar="N", type=values.Whole(1), help="Pictures an update.")
@@ -91,6 +91,7 @@ def train(
     classifier a folder of class folders or a list. The number of classes, the filters and the anchors follow from it.
     """
     try:
+        from yolov2.train.recipe import Recipe
         from yolov2.verbs import exams
         from yolov2.verbs import train as verb
     except ModuleNotFoundError as missing:
@@ -100,20 +101,25 @@ def train(
         ) from missing
     messages = options.messages_of(ctx)
     short = {name: chosen.pop(name) for name in ("epochs", "batch", "patience", "freeze", "difficult")}
-    changes = {name: str(value) for name, value in short.items() if value is not None} | changes
+    Recipe().changed(changes)  # refused here for what they are
+    asked: dict[str, Any] = {name: value for name, value in short.items() if value is not None} | changes
+    rank = int(os.environ.get("RANK", "0"))  # torchrun sets it
+    if rank:
+        warnings.simplefilter("ignore")
     with Interrupts() as interrupts:
         run = verb.train(
             data,
             **options.given(chosen),
             overfit=overfit,
-            changes=changes,
+            **asked,
             watcher=Progress(messages),
             tell=messages.tell,
             is_stopped=lambda: interrupts.requested,
         )
     scored = "not scored" if run.score is None else f"{run.measure} {100 * run.score:.1f}"
-    messages.tell(f"{run.updates:,} updates, {scored}; {printable(run.best)}")
-    if as_json:
+    if not rank:
+        messages.tell(f"{run.updates:,} updates, {scored}; {printable(run.best)}")
+    if as_json and not rank:
         fields = {
             "best": str(run.best),
             "last": str(run.last),
@@ -125,7 +131,8 @@ def train(
     if overfit is not None:
         return DONE if run.score is not None and run.score > exams.LEARNED else SOME_FAILED
     if run.ended == "stopped":
-        messages.say("yolov2: stopped and saved; the same line with --resume goes on")
+        if not rank:
+            messages.say("yolov2: stopped and saved; the same line with --resume goes on")
         return INTERRUPTED
     return DONE
 

@@ -113,14 +113,21 @@ class DataSet:
         name = self.chosen or next((name for name in FOR_EVALUATION if name in self.split_names), None) or self._only()
         return name, self.split(name)
 
+    def learnable(self) -> Samples:
+        """All samples to train on: those of the chosen split, else of train or trainval, else of the only one.
+
+        Raises LabelError.
+        """
+        name = self.chosen or next((name for name in FOR_TRAINING if name in self.split_names), None) or self._only()
+        return self.split(name)
+
     def training(self) -> tuple[Samples, Samples]:
         """The samples to train on and those to validate on; no picture is in both.
 
         These are train and val where both are there, else the only split, or the one chosen, without a tenth of it,
         and that tenth. Raises LabelError.
         """
-        name = self.chosen or next((name for name in FOR_TRAINING if name in self.split_names), None) or self._only()
-        samples = self.split(name)
+        samples = self.learnable()
         for other in (one for one in FOR_VALIDATION if one in self.split_names):
             validation = self.split(other)
             if frozenset(validation.pictures).isdisjoint(samples.pictures):

@@ -78,7 +78,7 @@ def read_ground_truth(
     name = split or opened.chosen or next((one for one in FOR_EVALUATION if one in opened.split_names), None)
     name = name or opened.names_of(None)[0]
     reading = opened.read(name)
-    _refuse_errors(reading.faults)
+    refuse_errors(reading.faults)
     lost = [fault for fault in reading.faults if fault.code in OF_A_PICTURE]
     if not len(reading.samples):
         found = f"no picture in the split {printable(name)}"
@@ -122,7 +122,8 @@ def in_voc_pixels(truths: Truths) -> Truths:
     )
 
 
-def _refuse_errors(faults: Sequence[Fault]) -> None:
+def refuse_errors(faults: Sequence[Fault]) -> None:
+    """Raises LabelError for the first fault that costs more than its picture."""
     errors = [fault for fault in faults if fault.is_error and fault.code not in OF_A_PICTURE]
     if errors:
         more = f"; {len(errors) - 1:,} more" if len(errors) > 1 else ""

@@ -45,7 +45,7 @@ class Norm(nn.Module):
         if self.training and self.is_plain:
             return self._scaled(*plain_norm(x))
         if self.training and self.is_shared and is_shared():
-            return self._scaled(*shared_norm(x))
+            return self._scaled(*shared_norm(x)).to(x.dtype)
         return F.batch_norm(
             x,
             self.running_mean,

@@ -16,11 +16,13 @@ from torch import Tensor
 
 from yolov2.data.augment import Draw, Mosaic, spot_of
 from yolov2.pictures.distort import CANVAS
-from yolov2.train.batches import Sketch
+from yolov2.train.batches import Batch, Batches, Sketch
 from yolov2.train.store import PictureStore
+from yolov2.train.stream import Numbered
 
 SECTORS = 6  # of the colour circle
 RED, GREEN, BLUE = 5, 3, 1  # sectors from which each channel is counted: it is least at 0 and 4, greatest from 1 to 3
+SHARE = 0.4  # of the memory that is free on a GPU, for pictures
 WHOLE = 1 << 30  # a place beyond every input
 
 
@@ -75,6 +77,23 @@ class DeviceStore:
                 places[row, tile], numbers[row, tile] = _row(index, draw, corner, self.sizes[index])
         made = [torch.from_numpy(one) for one in (places, numbers, cuts)]  # pyright: ignore[reportUnknownMemberType]
         return Tables(*(one.pin_memory() if self.device.type == "cuda" else one for one in made))
+
+
+class DeviceBatches(Numbered[Batch]):
+    """The same batches but for a few levels, their pictures changed on the device that they lie on."""
+
+    def __init__(self, batches: Batches, store: DeviceStore) -> None:
+        super().__init__(batch=batches.batch, seed=batches.seed, rank=batches.rank, world=batches.world)
+        self._batches, self._store = batches, store
+
+    def make(self, number: int, size: tuple[int, int]) -> Batch:
+        sketch = self._batches.sketch(number, size)
+        return Batch(number, self._store.images(sketch), sketch.truths, sketch.files)
+
+
+def has_room(device: torch.device, *, pictures: int, side: int) -> bool:
+    """Whether a GPU can hold so many pictures and train beside them."""
+    return device.type == "cuda" and pictures * side * side * 3 < SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def gather(pictures: Tensor, tables: Tables, size: tuple[int, int], *, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from yolov2.data.augment import Draw, Mosaic, quick_mosaic, quickly_changed
 from yolov2.data.draws import Augment, Draws, draw, draw_mosaic, numbers_from
@@ -40,7 +41,7 @@ class Batch:
     """What an update learns from."""
 
     number: int  # from 1
-    images: NDArray[np.uint8]  # (B, H, W, 3) RGB
+    images: NDArray[np.uint8] | Tensor  # (B, H, W, 3) RGB; or, on a device, (B, 3, H, W) floats in [0, 1]
     truths: NDArray[Any]  # float32 (B, T, 5) as region/assign.py describes them; or int64 (B,) classes
     files: tuple[str, ...]  # all pictures in it, those of a mosaic one after the other
 

@@ -13,21 +13,22 @@ import torch
 from yolov2.checkpoint.file import Checkpoint
 from yolov2.checkpoint.header import Preprocessing
 from yolov2.darknet.weights import Weights
-from yolov2.data.classifier_draws import augment_of_cfg
 from yolov2.data.draws import Augment
 from yolov2.errors import TrainingError, printable
 from yolov2.network.spec import Network
 from yolov2.train.learner import Learner
-from yolov2.train.lessons import Lesson
+from yolov2.train.lessons import Lesson, Place
 from yolov2.train.log import Both, Keeper, Log
 from yolov2.train.loop import Outcome, Run, Watcher
-from yolov2.train.memory import check_memory
+from yolov2.train.memory import bytes_needed, check_memory
 from yolov2.train.plan import Plan
+from yolov2.train.precision import chosen_precision
 from yolov2.train.ranks import Rank
 from yolov2.train.recipe import Recipe
 from yolov2.train.start import Start
-from yolov2.train.store import PictureStore
+from yolov2.train.store import PictureStore, free_memory
 
+FREE_SHARE = 0.8  # of the free memory, that a run may be chosen to take
 LARGER = 1.25  # pictures are kept so much larger than the largest input, for zooms into them
 
 ALONE = Rank()
@@ -67,13 +68,17 @@ def run_job(
     class_weights = class_weights_of(job.recipe, job.names)
     objective = job.lesson.objective(job.network, job.recipe, class_weights)
     learner = Learner(job.network, job.start.weights, objective, job.recipe, batch=plan.batch, device=device)
-    side = max(job.recipe.sizes)
+    side, left = max(job.recipe.sizes), None
     if learner.device.type == "cpu":
-        pictures = job.recipe.mini_batch or -(-plan.batch // rank.world)
-        half = learner.precision != "fp32"
-        check_memory(job.network, side=side, pictures=pictures, half=half, where=job.folder)
-    with PictureStore(job.lesson.pictures, side=int(LARGER * side)) as store:
-        batches = job.lesson.batches(store, augment_of(job.recipe, plan, job.network), job.recipe, plan, rank)
+        pictures = min(job.recipe.mini_batch or plan.batch, -(-plan.batch // rank.world))
+        left = check_memory(
+            job.network, side=side, pictures=pictures, half=learner.precision != "fp32", where=job.folder,
+            processes=rank.beside,
+        )  # fmt: skip
+    room = None if left is None else left // 2
+    with PictureStore(job.lesson.pictures, side=int(LARGER * side), memory_bytes=room) as store:
+        augment, place = augment_of(job.recipe, plan), Place(learner.device, rank)
+        batches = job.lesson.batches(store, plan, augment, place)
         keeper = Keeper(job.folder, job.network, partial(checkpoint_of, job))
         run = Run(
             learner, plan, batches, job.folder, watcher, keeper.keep if rank.is_first else _keep_nothing,
@@ -81,6 +86,7 @@ def run_job(
         )  # fmt: skip
         if is_resumed:
             run.resume()
+            _refuse_over(run)
         if not rank.is_first:
             return run.run()
         with Log(job.folder, updates_an_epoch=plan.updates_an_epoch, done=learner.updates) as kept:
@@ -88,26 +94,19 @@ def run_job(
             return run.run()
 
 
-def augment_of(recipe: Recipe, plan: Plan, network: Network) -> Augment:
-    """The ranges for the changes of pictures: the recipe's, or by the policy cfg those of the network's .cfg."""
-    jitter, colours = recipe.jitter, (recipe.hue, recipe.saturation, recipe.exposure)
-    if recipe.policy == "cfg":
-        cfg = network.training
-        if network.region is None:
-            return augment_of_cfg(cfg, network.input.width)
-        jitter, colours = network.region.jitter, (cfg.hue, cfg.saturation, cfg.exposure)
-    hue, saturation, exposure = colours
+def augment_of(recipe: Recipe, plan: Plan) -> Augment:
+    """The ranges of a recipe for the changes of pictures."""
     return Augment(
         kind=recipe.augment,
         resize=recipe.resize,
-        jitter=jitter,
+        jitter=recipe.jitter,
         scale=recipe.scale,
         aspect=recipe.aspect,
         angle=recipe.angle,
         mirror=recipe.mirror,
-        hue=hue,
-        saturation=saturation,
-        exposure=exposure,
+        hue=recipe.hue,
+        saturation=recipe.saturation,
+        exposure=recipe.exposure,
         mosaic=recipe.mosaic,
         mosaic_until=int(recipe.mosaic_until * plan.updates),
     )
@@ -144,6 +143,29 @@ def chosen_device(wanted: str, rank: Rank) -> str:
             )
         return "cpu"
     return wanted
+
+
+def _refuse_over(run: Run) -> None:
+    """Raises TrainingError for a run without updates left."""
+    done, patience = run.learner.updates, run.plan.recipe.patience
+    if done >= run.plan.updates or 0 < patience <= run.worse:
+        found = f"a run that is over after {done:,} updates"
+        repair = "give --epochs or --set batches=N for more"
+        if done < run.plan.updates:
+            found, repair = f"{found}, by its patience", "give a longer --patience"
+        raise TrainingError.at(printable(run.folder), found=found, expected="some left", repair=repair)
+
+
+def most_at_a_time(network: Network, recipe: Recipe, device: str) -> int:
+    """How many pictures of a batch a processor has the memory for at a time; on another device all of them."""
+    where = torch.device(chosen_device(device, ALONE))
+    is_half = chosen_precision(recipe.precision, where) != "fp32"
+    pictures, room = recipe.batch, FREE_SHARE * free_memory()
+    while where.type == "cpu" and pictures > 1:
+        if bytes_needed(network, side=max(recipe.sizes), pictures=pictures, half=is_half) <= room:
+            break
+        pictures = -(-pictures // 2)
+    return pictures
 
 
 def _keep_nothing(name: str, weights: Weights, score: float | None) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from yolov2.darknet.weights import Weights
+from yolov2.errors import TrainingError
 from yolov2.model.blocks import Norm
 from yolov2.model.module import DarknetModule
 from yolov2.model.weights import arrays
@@ -61,24 +62,22 @@ class Learner:
         self.seen = 0 if weights is None else weights.seen
         self.updates = 0
         self.precision = chosen_precision(recipe.precision, self.device)
-        self.frozen = _freeze(self.module, recipe.freeze)
+        self.frozen = _freeze(self.module, recipe.freeze, stop=_last_stop(network))
         self.averaged = copy.deepcopy(self.module).requires_grad_(False) if recipe.ema else None
         self._norms = [part for part in self.module.modules() if isinstance(part, Norm)]
         for norm in self._norms:
             norm.momentum, norm.is_shared = recipe.norm_momentum, recipe.sync_norm
-        cfg = network.training
-        momentum, decay = (cfg.momentum, cfg.decay) if recipe.policy == "cfg" else (recipe.momentum, recipe.decay)
-        self.optimizer = darknet_sgd(self.module, momentum=momentum, decay=decay)
+        self.optimizer = darknet_sgd(self.module, momentum=recipe.momentum, decay=recipe.decay)
         self._world = world_size()
         self._forward: nn.Module = self.module
         if self._world > 1:
             self._forward = DistributedDataParallel(self.module, broadcast_buffers=False)
         if recipe.compile:
             self._forward = torch.compile(self._forward)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")  # pyright: ignore[reportPrivateImportUsage]
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")  # pyright: ignore[reportPrivateImportUsage]
 
-    def update(self, images: NDArray[np.uint8], truths: NDArray[Any], rate: float) -> Losses:
-        """One update from this rank's pictures (B, H, W, 3) and their truths, as the objective has them."""
+    def update(self, images: NDArray[np.uint8] | Tensor, truths: NDArray[Any], rate: float) -> Losses:
+        """One update from this rank's pictures, as a Batch has them, and their truths, as the objective has them."""
         self.module.train()
         for layer in self.frozen:
             layer.eval()
@@ -86,11 +85,12 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         parts = list(self._parts(images, truths))
         pieces = [self._learn(*part, is_last=index == len(parts) - 1) for index, part in enumerate(parts)]
-        self._scaler.unscale_(self.optimizer)
+        self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip_norm or math.inf)
+        norm = self._taken(norm)
         set_rate(self.optimizer, rate)
-        self._scaler.step(self.optimizer)
-        self._scaler.update()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         if self.network.training.clip:
             clamp_weights(self.module, self.network.training.clip)
         self.updates += 1
@@ -106,13 +106,15 @@ class Learner:
         """Whether every weight is a number. Waits for the device."""
         return bool(torch.stack([value.isfinite().all() for value in _values(self.module)]).all())
 
-    def _parts(self, images: NDArray[np.uint8], truths: NDArray[Any]) -> Iterator[tuple[Tensor, Tensor]]:
+    def _parts(self, images: NDArray[np.uint8] | Tensor, truths: NDArray[Any]) -> Iterator[tuple[Tensor, Tensor]]:
         """Mini-batches on the device, the images in [0, 1]."""
         size = self.recipe.mini_batch or len(images)
         for start in range(0, len(images), size):
             part, wanted = (torch.as_tensor(values[start : start + size]) for values in (images, truths))
             part, wanted = (values.to(self.device, non_blocking=True) for values in (part, wanted))
-            yield part.permute(0, 3, 1, 2).float() / 255, wanted  # channels last, as the pictures come
+            if not part.is_floating_point():
+                part = part.permute(0, 3, 1, 2).float() / 255  # channels last, as the pictures come
+            yield part, wanted
 
     def _learn(self, images: Tensor, truths: Tensor, *, is_last: bool) -> dict[str, Tensor]:
         """Add the gradient of a mini-batch; with the last one the ranks add up theirs. Its losses, each a sum."""
@@ -123,13 +125,20 @@ class Learner:
             terms = self.objective(raw, truths, seen=self.seen)
             total = torch.stack(list(terms.values())).sum()
             # DistributedDataParallel takes the mean over ranks, where the sum is meant.
-            self._scaler.scale(total * self._world / self.batch).backward()  # pyright: ignore[reportUnknownMemberType]
+            self.scaler.scale(total * self._world / self.batch).backward()  # pyright: ignore[reportUnknownMemberType]
         return {name: term.detach() for name, term in terms.items()}
 
     def _apart(self, *, is_last: bool) -> AbstractContextManager[Any]:
         if is_last or not isinstance(self._forward, DistributedDataParallel):
             return nullcontext()
         return self._forward.no_sync()
+
+    def _taken(self, norm: Tensor) -> Tensor:
+        """The gradient's length as it is told: 0 of one that fp16 leaves out, to scale the next ones by less."""
+        if not self.scaler.is_enabled():
+            return norm
+        is_left_out = ~norm.isfinite() & (self.scaler.scale(torch.ones_like(norm)) >= 1)
+        return torch.where(is_left_out, 0.0, norm)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         dtype = AUTOCAST.get(self.precision, torch.float32)
@@ -151,12 +160,22 @@ class Learner:
             mean.lerp_(now, 1 - keep)
 
 
-def _freeze(module: DarknetModule, count: int) -> list[nn.Module]:
-    """The first layers, which keep their weights and, in evaluation mode, their statistics."""
-    frozen = list(module.layers[:count])
-    for layer in frozen:
+def _freeze(module: DarknetModule, count: int, *, stop: int) -> list[nn.Module]:
+    """The first layers, which keep their weights and, in evaluation mode, their statistics.
+
+    Those up to `stop` keep their weights alone. Raises TrainingError where nothing is left that learns.
+    """
+    for layer in module.layers[: max(count, stop)]:
         layer.requires_grad_(False)
-    return frozen
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        found = f"{max(count, stop)} layers that keep their weights"
+        raise TrainingError.at("freeze", found=found, expected="fewer than the network has", repair="freeze fewer")
+    return list(module.layers[:count])
+
+
+def _last_stop(network: Network) -> int:
+    """How many layers there are up to the last `stopbackward`."""
+    return max((index + 1 for index, layer in enumerate(network.layers) if layer.options.stopbackward), default=0)
 
 
 def _values(module: nn.Module) -> list[Tensor]:

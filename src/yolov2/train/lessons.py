@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
+
 from yolov2.data.draws import Augment
 from yolov2.model.region_loss import Head
 from yolov2.network.spec import Network
 from yolov2.samples import Samples
+from yolov2.train.augment import DeviceBatches, DeviceStore, has_room
 from yolov2.train.batches import Batch, Batches
 from yolov2.train.classification import Classification
 from yolov2.train.labelled_batches import LabelledBatches
@@ -19,6 +22,14 @@ from yolov2.train.ranks import Rank
 from yolov2.train.recipe import Recipe
 from yolov2.train.store import PictureStore
 from yolov2.train.stream import Numbered
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where batches are made: on which device, and by which of several processes."""
+
+    device: torch.device
+    rank: Rank
 
 
 class Lesson(Protocol):
@@ -38,8 +49,8 @@ class Lesson(Protocol):
         """The losses. Raises TrainingError for a network that can't learn this."""
         ...
 
-    def batches(self, store: PictureStore, augment: Augment, recipe: Recipe, plan: Plan, rank: Rank) -> Numbered[Batch]:
-        """Batches of the recipe for one rank."""
+    def batches(self, store: PictureStore, plan: Plan, augment: Augment, at: Place) -> Numbered[Batch]:
+        """Batches of the plan's recipe."""
         ...
 
 
@@ -60,11 +71,15 @@ class Boxes:
     def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
         return _region_loss(network, recipe, class_weights)
 
-    def batches(self, store: PictureStore, augment: Augment, recipe: Recipe, plan: Plan, rank: Rank) -> Numbered[Batch]:
-        return Batches(
+    def batches(self, store: PictureStore, plan: Plan, augment: Augment, at: Place) -> Numbered[Batch]:
+        recipe, rank = plan.recipe, at.rank
+        batches = Batches(
             self.samples, store, batch=plan.batch, augment=augment, seed=recipe.seed, difficult=recipe.difficult,
             rank=rank.number, world=rank.world,
         )  # fmt: skip
+        if has_room(at.device, pictures=len(store), side=store.side):
+            return DeviceBatches(batches, DeviceStore(store, at.device))
+        return batches
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -85,10 +100,12 @@ class Classes:
         is_faithful = recipe.policy == "cfg"
         return Classification(network, smoothing=recipe.smoothing, class_weights=class_weights, faithful=is_faithful)
 
-    def batches(self, store: PictureStore, augment: Augment, recipe: Recipe, plan: Plan, rank: Rank) -> Numbered[Batch]:
+    def batches(self, store: PictureStore, plan: Plan, augment: Augment, at: Place) -> Numbered[Batch]:
+        rank = at.rank
         return LabelledBatches(
-            self.samples, store, batch=plan.batch, augment=augment, seed=recipe.seed, rank=rank.number, world=rank.world
-        )
+            self.samples, store, batch=plan.batch, augment=augment, seed=plan.recipe.seed, rank=rank.number,
+            world=rank.world,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -108,8 +125,8 @@ class Scenes:
     def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
         return _region_loss(network, recipe, class_weights)
 
-    def batches(self, store: PictureStore, augment: Augment, recipe: Recipe, plan: Plan, rank: Rank) -> Numbered[Batch]:
-        return self.shot.batches(store, recipe, batch=plan.batch, rank=rank.number, world=rank.world)
+    def batches(self, store: PictureStore, plan: Plan, augment: Augment, at: Place) -> Numbered[Batch]:
+        return self.shot.batches(store, plan.recipe, batch=plan.batch, rank=at.rank.number, world=at.rank.world)
 
 
 def _region_loss(network: Network, recipe: Recipe, class_weights: list[float] | None) -> Detection:

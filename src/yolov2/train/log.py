@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +12,7 @@ from typing import Any, Self
 from yolov2.checkpoint.file import Checkpoint, write_checkpoint
 from yolov2.darknet.cfg_format import format_cfg
 from yolov2.darknet.weights import Weights, write_weights
-from yolov2.files import write_whole
+from yolov2.files import refusal, write_whole
 from yolov2.network.spec import Network
 from yolov2.train.loop import Watcher
 
@@ -20,51 +21,65 @@ COLUMNS = ("update", "epoch", "rate", "side", *TERMS, "total", "score")
 
 
 class Log:
-    """`log.csv`, which a resumed run goes on with, and events for TensorBoard where that is installed."""
+    """`log.csv`, which a resumed run goes on with, and events for TensorBoard where that is installed.
+
+    Raises OutputError.
+    """
 
     def __init__(self, folder: Path, *, updates_an_epoch: float, done: int = 0) -> None:
         self._updates_an_epoch = updates_an_epoch
-        path = folder / "log.csv"
-        self._kept = _lines_before(path, done) if done else []
-        with write_whole(path) as file:
-            text = "".join(",".join(line) + "\n" for line in (list(COLUMNS), *self._kept))
+        self._path, self._events = folder / "log.csv", folder / "events"
+        kept = _lines_before(self._path, done)
+        with write_whole(self._path) as file:
+            text = "".join(",".join(line) + "\n" for line in (list(COLUMNS), *kept))
             file.write(text.encode())
-        self._file = open(path, "a", newline="", encoding="utf-8")  # noqa: SIM115 - for the whole run
+        self._file = open(self._path, "a", newline="", encoding="utf-8")  # noqa: SIM115 - for the whole run
         self._rows = csv.writer(self._file, lineterminator="\n")
-        self._board = _board(folder)
+        self._board = _board(self._events, done)
 
     def began(self, *, updates: int, done: int) -> None:
         """Nothing to note."""
 
     def updated(self, update: int, losses: dict[str, float], *, rate: float, side: int, waited_s: float) -> None:
         """A row of one update."""
-        values = losses
-        total = sum(values.values())
+        total = sum(losses.values())
         numbers = [f"{losses[name]:.5g}" if name in losses else "" for name in TERMS]
-        self._rows.writerow(
-            [update, f"{update / self._updates_an_epoch:.3f}", f"{rate:.4g}", side, *numbers, f"{total:.5g}", ""]
-        )
-        self._file.flush()
-        if self._board is not None:
-            for name, value in (*losses.items(), ("total", total)):
-                self._board.add_scalar(f"loss/{name}", value, update)
-            self._board.add_scalar("rate", rate, update)
+        self._write(update, [f"{rate:.4g}", side, *numbers, f"{total:.5g}", ""])
+        self._show(update, {f"loss/{name}": value for name, value in losses.items()})
+        self._show(update, {"loss/total": total, "rate": rate})
 
     def validated(self, update: int, score: float, *, is_best: bool) -> None:
         """A row of one validation."""
-        epoch, empty = update / self._updates_an_epoch, [""] * (len(COLUMNS) - 3)
-        self._rows.writerow([update, f"{epoch:.3f}", *empty, f"{score:.4f}"])
-        self._file.flush()
-        if self._board is not None:
-            self._board.add_scalar("score", score, update)
+        self._write(update, [*[""] * (len(COLUMNS) - 3), f"{score:.4f}"])
+        self._show(update, {"score": score})
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._file.close()
-        if self._board is not None:
-            self._board.close()
+        with suppress(OSError):  # of a full disk, which has been told: both try once more to write what is left
+            self._file.close()
+        with suppress(OSError):
+            if self._board is not None:
+                self._board.close()
+
+    def _write(self, update: int, values: Sequence[object]) -> None:
+        """A row that begins with the update and its epoch."""
+        try:
+            self._rows.writerow([update, f"{update / self._updates_an_epoch:.3f}", *values])
+            self._file.flush()
+        except OSError as wrong:
+            raise refusal(self._path, wrong) from None
+
+    def _show(self, update: int, values: dict[str, float]) -> None:
+        """Points of TensorBoard's curves."""
+        if self._board is None:
+            return
+        try:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, update)
+        except OSError as wrong:
+            raise refusal(self._events, wrong) from None
 
 
 class Both:
@@ -112,10 +127,10 @@ def _lines_before(path: Path, done: int) -> list[list[str]]:
     return [row for row in rows if len(row) == len(COLUMNS) and row[0].isdecimal() and int(row[0]) <= done]
 
 
-def _board(folder: Path) -> Any:
-    """TensorBoard's writer; None where it is not installed."""
+def _board(folder: Path, done: int) -> Any:
+    """TensorBoard's writer, which takes back points after the update `done`; None where it is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(folder / "events"))
+    return SummaryWriter(str(folder), purge_step=done + 1 if done else None)

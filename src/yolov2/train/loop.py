@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +13,9 @@ from yolov2.darknet.weights import Weights
 from yolov2.errors import TrainingError, printable
 from yolov2.train.batches import Batch
 from yolov2.train.learner import Learner, Losses
+from yolov2.train.memory import is_out_of_memory
 from yolov2.train.plan import Plan
+from yolov2.train.ranks import is_anywhere, world_size
 from yolov2.train.state import load_state, save_state
 from yolov2.train.stream import Numbered
 
@@ -62,13 +64,13 @@ class Run:
         self.best, self.worse = progress["best"], progress["worse"]
 
     def run(self) -> Outcome:
-        """All updates that are left. Raises TrainingError where the loss is no number any more."""
+        """All updates that are left. Raises TrainingError where a loss or a weight is no number, or the memory ends."""
         saved_at = time.monotonic()
         self.watcher.began(updates=self.plan.updates, done=self.learner.updates)
         for batch in self._batches():
             rate = self.plan.rate(batch.number)
-            losses = self.learner.update(batch.images, batch.truths, rate)
-            is_due, is_stopped = self._is_due(batch.number), self.is_stopped()
+            losses = self._learn(batch, rate)
+            is_due, is_stopped = self._is_due(batch.number), self._is_stopped(batch.number)
             is_late = time.monotonic() - saved_at > SAVE_EVERY_S
             is_saved = is_due or is_stopped or is_late or batch.number == self.plan.updates
             if is_saved or self._is_looked_at(batch.number):
@@ -87,26 +89,37 @@ class Run:
         sides = ((number, self.plan.side(number)) for number in todo)
         return self.batches.stream((number, (side, side)) for number, side in sides)
 
+    def _learn(self, batch: Batch, rate: float) -> Losses:
+        try:
+            return self.learner.update(batch.images, batch.truths, rate)
+        except RuntimeError as wrong:
+            if not is_out_of_memory(wrong):
+                raise
+            count, side = self.learner.recipe.mini_batch or len(batch.images), batch.images.shape[2]
+            less = f"give --set mini_batch={count // 2}, or smaller sizes" if count > 1 else "give smaller sizes"
+            raise TrainingError.at(
+                f"update {batch.number:,}",
+                found=f"no memory left for {count} pictures of {side} x {side} at a time",
+                expected="enough for an update",
+                repair=f"{less}; what was saved last is kept",
+            ) from wrong
+
+    def _is_stopped(self, update: int) -> bool:
+        """Whether the run is to end here: after the same update on all ranks, as each waits for the others."""
+        if world_size() > 1 and not self._is_looked_at(update):
+            return False
+        return is_anywhere(self.is_stopped(), device=self.learner.device)
+
     def _is_looked_at(self, update: int) -> bool:
         """Whether the losses are asked for, which waits for the device; a processor has no other to wait for."""
         return self.learner.device.type == "cpu" or update % LOOK_EVERY == 0 or update == self.plan.updates
 
     def _look(self, batch: Batch, losses: Losses, rate: float, *, is_saved: bool) -> None:
         """Tell how it goes; end it where a loss is no number, or a weight that is about to be saved."""
-        values = {name: float(term) for name, term in losses.terms.items()}
-        broken = [
-            name for name, value in (values | {"gradient": float(losses.norm)}).items() if not math.isfinite(value)
-        ]
-        if broken:
-            names = ", ".join(printable(name) for name in batch.files[:NAMED])
-            more = f" and {len(batch.files) - NAMED} more" if len(batch.files) > NAMED else ""
-            raise TrainingError.at(
-                f"update {batch.number:,}",
-                found=f"no number in {', '.join(broken)} at a rate of {rate:.3g}, with {names}{more}",
-                expected="finite losses",
-                repair="take a third of the learning rate, or run `yolov2 data check`; what was saved last is kept",
-            )
-        side = batch.images.shape[1]
+        values = finite_losses(losses, batch, rate)
+        if is_saved and not self.learner.is_finite():
+            raise _no_number(["weights"], batch, rate)
+        side = batch.images.shape[2]
         self.watcher.updated(batch.number, values, rate=rate, side=side, waited_s=self.batches.waited_s)
 
     def _is_due(self, update: int) -> bool:
@@ -137,3 +150,23 @@ class Run:
     def _end(self, how: str) -> Outcome:
         self._save()
         return Outcome(self.learner.updates, self.best, how)
+
+
+def finite_losses(losses: Losses, batch: Batch, rate: float) -> dict[str, float]:
+    """The losses of an update as numbers. Raises TrainingError, with the files of the batch, where one is none."""
+    values = {name: float(term) for name, term in losses.terms.items()}
+    broken = [name for name, value in (values | {"gradient": float(losses.norm)}).items() if not math.isfinite(value)]
+    if broken:
+        raise _no_number(broken, batch, rate)
+    return values
+
+
+def _no_number(what: Sequence[str], batch: Batch, rate: float) -> TrainingError:
+    names = ", ".join(printable(name) for name in batch.files[:NAMED])
+    more = f" and {len(batch.files) - NAMED} more" if len(batch.files) > NAMED else ""
+    return TrainingError.at(
+        f"update {batch.number:,}",
+        found=f"no number in {', '.join(what)} at a rate of {rate:.3g}, with {names}{more}",
+        expected="finite losses",
+        repair="take a third of the learning rate, or run `yolov2 data check`; what was saved last is kept",
+    )

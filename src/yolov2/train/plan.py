@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,15 +27,13 @@ class Plan:
     @property
     def batch(self) -> int:
         """Pictures an update."""
-        return self.cfg.batch if self.recipe.policy == "cfg" else self.recipe.batch
+        return self.recipe.batch
 
     @property
     def updates(self) -> int:
         """How many there are."""
         if self.recipe.batches is not None:
             return self.recipe.batches
-        if self.recipe.policy == "cfg":
-            return self.cfg.max_batches
         return math.ceil(self.recipe.epochs * self.pictures / self.batch)
 
     @property
@@ -46,7 +44,8 @@ class Plan:
         """The learning rate."""
         recipe = self.recipe
         if recipe.policy == "cfg":
-            return darknet_rate(self.cfg, update, share=self._draw(update))
+            cfg = replace(self.cfg, learning_rate=recipe.learning_rate, max_batches=self.updates)
+            return darknet_rate(cfg, update, share=self._draw(update))
         if update < recipe.warmup:
             return recipe.learning_rate * (update / recipe.warmup) ** recipe.warmup_power
         if recipe.policy == "cosine":
@@ -61,14 +60,18 @@ class Plan:
 
     def side(self, update: int) -> int:
         """The side of the square input: drawn anew every so many updates, the largest at the end."""
-        sizes, every = self.recipe.sizes, self.recipe.size_every
-        if update > self.updates * (1 - self.recipe.final_share):
-            return max(sizes)
-        return sizes[int(self._draw((update - 1) // every) * len(sizes))]
+        recipe = self.recipe
+        if update > self.updates * (1 - recipe.final_share):
+            return max(recipe.sizes)
+        sizes = self._growing(update) if recipe.grow else recipe.sizes
+        return sizes[int(self._draw((update - 1) // recipe.size_every) * len(sizes))]
 
-    def is_mosaic(self, update: int) -> bool:
-        """Whether inputs may be made of four pictures."""
-        return self.recipe.mosaic > 0 and update <= self.recipe.mosaic_until * self.updates
+    def _growing(self, update: int) -> list[int]:
+        """The half of the sizes that is drawn from by now: the smaller one at first, the larger one at last."""
+        sizes = sorted(self.recipe.sizes)
+        count = -(-len(sizes) // 2)
+        first = int((update - 1) / self.updates * (len(sizes) - count + 1))
+        return sizes[first : first + count]
 
     def _draw(self, number: int) -> float:
         """A share in [0, 1) that depends on the seed and this number alone: the same on every rank, and again."""

@@ -18,6 +18,7 @@ class Rank:
     number: int = 0
     world: int = 1
     local: int = 0  # among those of this machine
+    beside: int = 1  # how many are on this machine
 
     @property
     def is_first(self) -> bool:
@@ -32,7 +33,9 @@ def joined(*, device: str) -> Generator[Rank]:
         yield Rank()
         return
     is_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-    rank = Rank(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", "0")))
+    world = int(os.environ["WORLD_SIZE"])
+    local, beside = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", world))
+    rank = Rank(int(os.environ["RANK"]), world, local, beside)
     if is_cuda:
         torch.cuda.set_device(rank.local)
     dist.init_process_group("nccl" if is_cuda else "gloo")
@@ -40,6 +43,15 @@ def joined(*, device: str) -> Generator[Rank]:
         yield rank
     finally:
         dist.destroy_process_group()
+
+
+def is_anywhere(is_here: bool, *, device: torch.device) -> bool:
+    """Whether it is so on any rank; all are to ask together."""
+    if world_size() == 1:
+        return is_here
+    answer = torch.tensor(int(is_here), device=device)
+    dist.all_reduce(answer, dist.ReduceOp.MAX)  # pyright: ignore[reportUnknownMemberType] - no type of a group
+    return bool(answer)
 
 
 def world_size() -> int:

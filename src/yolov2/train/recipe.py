@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import tomllib
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
@@ -49,6 +50,7 @@ class Recipe:
     # the input
     sizes: tuple[int, ...] = (416,)  # one of these is drawn every `size_every` updates
     size_every: int = 10
+    grow: bool = False  # drawn from the smaller half of the sizes at first, from the larger half at last
     final_share: float = 0.0  # of the run, at its end, on the largest size alone
     resize: Literal["letterbox", "stretch"] = "letterbox"  # of the trained model, and in validation
 
@@ -87,28 +89,28 @@ class Recipe:
                 raise ValueError(f"{name}: found {getattr(self, name)}, expected {expected}")
 
     @classmethod
-    def named(cls, name: str | Path) -> Recipe:
-        """A built-in recipe, or that of a TOML file. Raises RecipeError."""
+    def named(cls, name: str | Path, *, base: Recipe | None = None) -> Recipe:
+        """A built-in recipe, or that of a TOML file; what it leaves out is as in `base`. Raises RecipeError."""
         if str(name) in BUILT_IN:
             text = files("yolov2.train").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
-            return parse_recipe(text, where=str(name))
+            return parse_recipe(text, where=str(name), base=base)
         path = Path(name)
         if path.suffix != ".toml":
             near = difflib.get_close_matches(str(name), BUILT_IN, n=1)
             found = printable(str(name)) + (f" (did you mean {near[0]}?)" if near else "")
             expected = f"one of {', '.join(BUILT_IN)}, or a .toml file"
             raise RecipeError.at("recipe", found=found, expected=expected, repair="choose one of these")
-        return parse_recipe(read_text(path, expected="a recipe", refusal=RecipeError), where=str(path))
+        return parse_recipe(read_text(path, expected="a recipe", refusal=RecipeError), where=str(path), base=base)
 
-    def changed(self, values: Mapping[str, str]) -> Recipe:
-        """The same recipe with values as the command line gives them. Raises RecipeError."""
-        kept: dict[str, Any] = {}
-        for key, text in values.items():
-            try:
-                kept[key] = tomllib.loads(f"value = {text}")["value"]
-            except tomllib.TOMLDecodeError:
-                kept[key] = text  # a word needs no quotes there
-        return _checked(self, kept, where="--set")
+    def changed(self, values: Mapping[str, Any], *, where: str = "--set") -> Recipe:
+        """The same recipe with other values; those that are texts are read as the command line gives them.
+
+        Raises RecipeError.
+        """
+        kept = {key: _from_text(value) if isinstance(value, str) else value for key, value in values.items()}
+        if kept.get("epochs") is not None:
+            kept.setdefault("batches", None)  # the length is one or the other
+        return _checked(self, kept, where=where)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint and for a TOML file."""
@@ -118,18 +120,26 @@ class Recipe:
         }
 
 
-def parse_recipe(text: str, *, where: str) -> Recipe:
-    """The recipe of a TOML text; what it leaves out keeps its default. Raises RecipeError."""
+def parse_recipe(text: str, *, where: str, base: Recipe | None = None) -> Recipe:
+    """The recipe of a TOML text; what it leaves out is as in `base`, or keeps its default. Raises RecipeError."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as wrong:
         raise RecipeError.at(where, found=printable(wrong), expected="TOML", repair="correct it there") from None
-    return _checked(Recipe(), values, where=where)
+    return _checked(base or Recipe(), values, where=where)
 
 
 def format_recipe(recipe: Recipe) -> str:
     """TOML that `parse_recipe` reads as the same recipe."""
     return "".join(f"{key} = {_toml(value)}\n" for key, value in recipe.to_dict().items() if value is not None)
+
+
+def _from_text(text: str) -> Any:
+    """`0.5`, `.5`, `[320, 416]` and `true` as such; any other word as itself, without quotes."""
+    try:
+        return tomllib.loads(f"value = {'0' if text.startswith('.') else ''}{text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _checked(base: Recipe, values: Mapping[str, Any], *, where: str) -> Recipe:
@@ -139,7 +149,7 @@ def _checked(base: Recipe, values: Mapping[str, Any], *, where: str) -> Recipe:
         if key not in kinds:
             near = difflib.get_close_matches(key, kinds, n=1)
             expected = f"a field of a recipe, such as {near[0]}" if near else "a field of a recipe"
-            repair = "see `yolov2 train --help` for a list"
+            repair = "docs/recipes.md lists all"
             raise RecipeError.at(where, found=printable(key), expected=expected, repair=repair)
         kept[key] = _as_kind(value, kinds[key], key, where)
     try:
@@ -151,6 +161,8 @@ def _checked(base: Recipe, values: Mapping[str, Any], *, where: str) -> Recipe:
 def _as_kind(value: Any, kind: Any, key: str, where: str) -> Any:
     """The value if it is of that kind, whole numbers being numbers, too; a list as a tuple."""
     options: tuple[Any, ...] = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    if value in (None, "none") and types.NoneType in options:
+        return None
     for option in options:
         taken = _taken(value, option)
         if taken is not None:
@@ -163,6 +175,8 @@ def _taken(value: Any, kind: Any) -> Any:
     inner: Any = get_args(kind)
     if get_origin(kind) is Literal:
         return value if value in inner else None
+    if isinstance(value, tuple):
+        value = list(cast("tuple[Any, ...]", value))
     if get_origin(kind) is tuple:
         given = cast("list[Any]", value) if isinstance(value, list) else []
         numbers = [_taken(one, inner[0]) for one in given]
@@ -198,8 +212,8 @@ def _limits(r: Recipe) -> list[tuple[str, bool, str]]:
         ("epochs", not r.epochs > 0, "a number above 0"),
         ("batches", r.batches is not None and r.batches < 1, "a number from 1"),
         ("batch", r.batch < 1, "a number from 1"),
-        ("mini_batch", r.mini_batch is not None and not 1 <= r.mini_batch <= r.batch, f"from 1 to batch = {r.batch}"),
-        ("learning_rate", not r.learning_rate > 0, "a number above 0"),
+        ("mini_batch", r.mini_batch is not None and r.mini_batch < 1, "a number from 1"),
+        ("learning_rate", not r.learning_rate >= 0, "a number from 0"),
         ("warmup", r.warmup < 0, "a number from 0"),
         ("scales", len(r.scales) != len(r.steps), f"{len(r.steps)} of them, as many as steps"),
         ("steps", list(r.steps) != sorted(r.steps), "numbers that grow"),
@@ -217,6 +231,8 @@ def _limits(r: Recipe) -> list[tuple[str, bool, str]]:
         ("saturation", not r.saturation > 0, "a number above 0"),
         ("exposure", not r.exposure > 0, "a number above 0"),
         ("extra_weight", not 0 <= r.extra_weight <= 1, "a number from 0 to 1"),
+        ("class_weights", any(not weight >= 0 for weight in (r.class_weights or {}).values()), "numbers from 0"),
+        ("seed", r.seed < 0, "a number from 0"),
         ("validate_every", not r.validate_every > 0, "a number above 0"),
         ("patience", r.patience < 0, "a number from 0"),
         *((name, not 0 <= getattr(r, name) <= 1, "a number from 0 to 1") for name in shares),
@@ -227,13 +243,10 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f'"{value}"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # a TOML text escapes as JSON does
     if isinstance(value, list):
         return f"[{', '.join(_toml(one) for one in cast('list[Any]', value))}]"
     if isinstance(value, Mapping):
         pairs = cast("Mapping[str, float]", value).items()
-        return "{ " + ", ".join(f'"{name}" = {weight}' for name, weight in pairs) + " }"
+        return "{ " + ", ".join(f"{_toml(name)} = {weight}" for name, weight in pairs) + " }"
     return repr(value)
-
-
-RECIPE_FIELDS = tuple(field.name for field in fields(Recipe))

@@ -21,7 +21,7 @@ FORMAT, VERSION = "yolov2-training", 1
 def save_state(path: Path, learner: Learner, progress: dict[str, Any]) -> None:
     """Write all that the next update depends on, and what else `progress` says of the run. Raises OutputError."""
     tensors = {name: tensor.detach().cpu().numpy() for name, tensor in _tensors(learner)}
-    fields = {"updates": learner.updates, "seen": learner.seen, **progress}
+    fields = {"updates": learner.updates, "seen": learner.seen, "scaler": learner.scaler.state_dict(), **progress}
     metadata = {"format": FORMAT, "format_version": str(VERSION), "progress": json.dumps(fields)}
     with write_whole(path) as file:
         write_tensors(file, tensors, metadata)
@@ -50,6 +50,8 @@ def load_state(path: Path, learner: Learner) -> dict[str, Any]:
                 target.copy_(torch.tensor(read_tensor(file, header, name, path)))
     progress: dict[str, Any] = json.loads(header.metadata["progress"])
     learner.updates, learner.seen = progress["updates"], progress["seen"]
+    if progress.get("scaler"):  # of fp16
+        learner.scaler.load_state_dict(progress["scaler"])
     return progress
 
 

@@ -24,9 +24,8 @@ class Numbered(ABC, Generic[Made]):
             raise ValueError(
                 f"rank: found {rank} of {world}, expected one below, and no more ranks than inputs: {batch}"
             )
-        self.batch, self.seed = batch, seed
+        self.batch, self.seed, self.rank, self.world = batch, seed, rank, world
         self.waited_s = 0.0  # for which whoever took batches from `stream` had to wait
-        self._rows = range(rank, batch, world)
 
     @abstractmethod
     def make(self, number: int, size: Size) -> Made:
@@ -53,7 +52,7 @@ class Numbered(ABC, Generic[Made]):
         """Where in the endless order of inputs those of this batch stand that this rank makes."""
         if number < 1:
             raise ValueError(f"number: found {number}, expected one from 1")
-        return [(number - 1) * self.batch + row for row in self._rows]
+        return [(number - 1) * self.batch + row for row in range(self.rank, self.batch, self.world)]
 
     def _awaited(self, future: Future[Made]) -> Made:
         start = time.perf_counter()

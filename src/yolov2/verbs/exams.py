@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,20 +29,33 @@ SHOWN, SHOWN_CONF = 8, 0.2  # pictures of a validation that are drawn, and how s
 PICTURES = "pictures"
 
 
-def exam_of(network: Network, material: Material, recipe: Recipe, *, folder: Path, tell: Tell) -> Exam | None:
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What it is done on: a device by its name, and processor threads (None: all)."""
+
+    device: str = "auto"
+    threads: int | None = None
+
+
+def exam_of(
+    network: Network, material: Material, recipe: Recipe, on: Hardware, *, folder: Path, tell: Tell
+) -> Exam | None:
     """How weights of this network are judged; None without pictures to do it on."""
     if not len(material.validation):
         return None
     if material.task == "classify":
-        return _of_classes(network, material, recipe, tell)
-    return _of_boxes(network, material, folder, tell)
+        return _of_classes(network, material, recipe, on, tell)
+    return _of_boxes(network, material, recipe, on, folder, tell)
 
 
-def _of_boxes(network: Network, material: Material, folder: Path, tell: Tell) -> Exam:
+def _of_boxes(network: Network, material: Material, recipe: Recipe, on: Hardware, folder: Path, tell: Tell) -> Exam:
     """Mean AP; the first validation pictures are drawn with what is found in them."""
 
     def exam(weights: Weights) -> float:
-        with Detector(network, weights, names=material.classes, conf=SCORED_CONF, max_det=None) as detector:
+        with Detector(
+            network, weights, names=material.classes, conf=SCORED_CONF, max_det=None, resize=recipe.resize,
+            device=on.device, threads=on.threads,
+        ) as detector:  # fmt: skip
             judgement = judge(detector, material.validation, classes=material.classes)
             if judgement.surest <= DEFAULT_CONF:
                 tell(
@@ -53,12 +67,14 @@ def _of_boxes(network: Network, material: Material, folder: Path, tell: Tell) ->
     return exam
 
 
-def _of_classes(network: Network, material: Material, recipe: Recipe, tell: Tell) -> Exam:
+def _of_classes(network: Network, material: Material, recipe: Recipe, on: Hardware, tell: Tell) -> Exam:
     """Top-1; top-5 is told where there are more classes."""
 
     def exam(weights: Weights) -> float:
         rule = STORED_RULES[recipe.resize]
-        with Classifier(network, weights, names=material.classes, preprocess=rule) as classifier:
+        with Classifier(
+            network, weights, names=material.classes, preprocess=rule, device=on.device, threads=on.threads
+        ) as classifier:
             found = accuracy(classifier, material.validation)
         if len(material.classes) > found.top:
             tell(f"top-{found.top}: {100 * found.top_k:.1f} %")

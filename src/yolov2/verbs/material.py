@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yolov2.data.box_checks import View
 from yolov2.data.dataset import DataSet, open_data
@@ -18,7 +19,7 @@ from yolov2.train.lessons import Boxes, Classes, Lesson, Scenes
 from yolov2.train.one_shot import OneShot
 from yolov2.train.recipe import Recipe
 
-NO_PICTURES = Samples.of([])
+FEWEST_CLASSES = 2  # of pictures with one each
 VIEW = View((416, 416), np.array(VOC_ANCHORS, np.float64), "yolov2-voc")  # errors do not depend on it
 
 
@@ -31,7 +32,7 @@ class Material:
     task: Task
     lesson: Lesson
     validation: Samples
-    boxed: Samples  # whose boxes the anchors are for
+    samples: Samples  # to learn from, whose boxes the anchors are for; of cut-outs those of the validation
     told: tuple[str, ...]  # about the pictures, for people
 
 
@@ -42,17 +43,20 @@ def from_data(data: str | Path, *, images: str | Path | None = None, overfit: in
     """
     found = open_data(data, images=None if images is None else Path(images))
     _refuse_errors(found, str(data))
-    samples, validation = found.training()
+    if overfit is None:
+        samples, validation = found.training()
+    else:
+        samples = validation = _by_heart(found, overfit)
     is_whole = found.task == "classify"
-    learnable = np.flatnonzero(samples.labels != UNKNOWN if is_whole else samples.counts)
-    if not len(learnable):
+    if not _learnable(samples, is_whole=is_whole).any():
         what = "class" if is_whole else "box"
         repair = f"`yolov2 data check {printable(data)}` shows what there is"
         raise TrainingError.at(
             printable(found.root), found=f"no {what} to learn", expected="one at least", repair=repair
         )
-    if overfit is not None:
-        samples = validation = samples.take(learnable[:overfit])
+    if is_whole and len(found.classes) < FEWEST_CLASSES:
+        found_, repair = f"the class {printable(found.classes[0])} alone", "add a folder of pictures of something else"
+        raise TrainingError.at(printable(found.root), found=found_, expected="two classes at least", repair=repair)
     lesson = Classes(samples) if is_whole else Boxes(samples)
     told = f"data: {len(samples):,} pictures to train on, {len(validation):,} to validate; {len(found.classes)} classes"
     return Material(str(found.root), found.classes, found.task, lesson, validation, samples, (told,))
@@ -72,6 +76,17 @@ def from_cut_outs(shot: OneShot, recipe: Recipe, folder: Path, *, where: str) ->
     ignored = "augment, jitter, aspect, mosaic and difficult of a recipe mean nothing here: scale and angle do"
     notes = (*shot.cut_outs.notes, told, ignored)
     return Material(where, shot.cut_outs.classes, "detect", Scenes(shot), held, held, notes)
+
+
+def _by_heart(found: DataSet, count: int) -> Samples:
+    """So many pictures with something to learn."""
+    samples = found.learnable()
+    return samples.take(np.flatnonzero(_learnable(samples, is_whole=found.task == "classify"))[:count])
+
+
+def _learnable(samples: Samples, *, is_whole: bool) -> NDArray[np.bool_]:
+    """(P,) which pictures have a class, or boxes."""
+    return samples.labels != UNKNOWN if is_whole else samples.counts > 0
 
 
 def _refuse_errors(found: DataSet, data: str) -> None:

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from yolov2.detect.outputs import make_folder
 from yolov2.errors import TrainingError
-from yolov2.files import write_whole
 from yolov2.train.job import Job, class_weights_of, run_job
-from yolov2.train.loop import STATE, Watcher
-from yolov2.train.one_shot import CHANGES, OneShot
+from yolov2.train.loop import Watcher
+from yolov2.train.one_shot import CHANGES, EPOCH, OneShot
 from yolov2.train.ranks import joined
-from yolov2.train.recipe import Recipe, format_recipe
-from yolov2.verbs.exams import exam_of, verdict
+from yolov2.train.recipe import Recipe
+from yolov2.verbs.choices import fitted_to_data, fitted_to_memory
+from yolov2.verbs.exams import Hardware, exam_of, verdict
 from yolov2.verbs.material import from_cut_outs, from_data
-from yolov2.verbs.origins import Origin, find_origin, network_for, start_of
+from yolov2.verbs.origins import find_origin, network_for, start_of
+from yolov2.verbs.recipes import chosen_recipe, keep_recipe, kept_recipe, refuse_other_run, resumed
 
 # What a self-test changes of a recipe: a few pictures, never changed, at one size, until they are known.
-BY_HEART = {
-    "batches": "200", "warmup": "20", "learning_rate": "0.02", "augment": "none", "mirror": "false", "hue": "0",
-    "saturation": "1", "exposure": "1", "sizes": "[256]", "ema": "0", "smoothing": "0", "norm_momentum": "0.1",
-    "validate_every": "1e9", "extra_iou": "0", "patience": "0", "prior_until": "0",
+BY_HEART: dict[str, Any] = {
+    "batches": 200, "warmup": 20, "policy": "cosine", "learning_rate": 0.02, "augment": "none", "mirror": False,
+    "hue": 0, "saturation": 1, "exposure": 1, "sizes": [256], "ema": 0, "smoothing": 0, "norm_momentum": 0.1,
+    "validate_every": 1e9, "extra_iou": 0, "patience": 0, "prior_until": 0, "mosaic": 0, "difficult": "train",
 }  # fmt: skip
-RECIPE, HELD_BACK = "recipe.toml", "held-back"
+HELD_BACK = "held-back"
 log = logging.getLogger(__name__)
 
 
@@ -52,8 +53,7 @@ def train(
     model: str | Path | None = None,
     weights: str | Path | None = None,
     recipe: str | Path | Recipe | None = None,
-    changes: Mapping[str, str] | None = None,
-    out: str | Path = "runs/train",
+    out: str | Path | None = None,
     resume: bool = False,
     size: int | None = None,
     images: str | Path | None = None,
@@ -63,6 +63,7 @@ def train(
     watcher: Watcher | None = None,
     tell: Callable[[str], None] = log.info,
     is_stopped: Callable[[], bool] = lambda: False,
+    **changes: Any,
 ) -> Training:
     """Train a model; its class count, its filters and its anchors follow from the data.
 
@@ -72,46 +73,69 @@ def train(
     model: whose layers it has, and, where it has weights, where it starts: a .cfg, a checkpoint, a known name; without
     one a small network of this package, or Darknet-19 for classes. A classifier's layers become those of a detector.
     recipe: a built-in one by name, a .toml file, or a Recipe; without one finetune where there are weights to start
-    from, else modern; for classes classify-448 and classify-224. changes: values of it by name, as text.
-    resume: go on with the run in `out`, exactly where it was. size: the largest input, if not the recipe's. overfit:
-    learn so many pictures by heart, as a test. tell: is told what was chosen, and why.
+    from, else modern; for classes classify-448 and classify-224. changes: values of it by name, as in epochs=30.
+    out: the folder (default: runs/train). resume: go on with the run there, exactly where it was, by its own recipe.
+    size: the largest input, if not the recipe's. overfit: learn so many pictures by heart, as a test. tell: is told
+    what was chosen, and why. Under torchrun the first process tells, and writes.
     Raises TrainingError, RecipeError, LabelError, ModelError: one line.
     """
-    folder, changes = Path(out), dict(changes or {})
+    folder = Path(out if out is not None else "runs/train" if overfit is None else "runs/overfit")
     _check_words(data, one_shot, backgrounds=backgrounds, images=images, overfit=overfit)
-    origin = find_origin(model, weights)
-    if one_shot is not None:
-        shot = OneShot.open(one_shot, backgrounds=backgrounds)
-        chosen = _recipe(recipe, "detect", origin, CHANGES | changes, size)
-        _check_folder(folder, chosen, resume=resume)
-        material = from_cut_outs(shot, chosen, folder / HELD_BACK, where=str(one_shot))
-    else:
-        assert data is not None
-        material = from_data(data, images=images, overfit=overfit)
-        if overfit is not None:
-            changes = BY_HEART | {"batch": str(min(8, material.lesson.inputs))} | changes
-        chosen = _recipe(recipe, material.task, origin, changes, size)
-        _check_folder(folder, chosen, resume=resume)
-    for line in material.told:
-        tell(line)
-    network = network_for(material, origin, chosen, tell=tell)
-    begun = start_of(network, material, origin, chosen)
-    job = Job(network, begun, material.classes, material.lesson, chosen, folder, device, threads)
-    class_weights_of(chosen, material.classes)  # refused before a folder is made
-    if not resume:
-        _keep_recipe(folder, chosen)
-    _tell(job, tell)
-    measure = "top-1" if material.task == "classify" else "mAP"
     with joined(device=device) as rank:
+        tell = tell if rank.is_first else _tell_nobody
+        origin = find_origin(model, weights)
+        kept = kept_recipe(folder) if resume else None
+        if kept is None and overfit is None:
+            refuse_other_run(folder)
+        shot = None if one_shot is None else OneShot.open(one_shot, backgrounds=backgrounds)
+        material = None if data is None else from_data(data, images=images, overfit=overfit)
+        task, pictures = ("detect", EPOCH) if material is None else (material.task, material.lesson.inputs)
+        values = _defaults(changes, shot=shot, overfit=overfit, pictures=pictures, size=size) | changes
+        if kept is not None:
+            chosen = resumed(kept, size=size, changes=changes)
+        else:
+            chosen = chosen_recipe(recipe, task, origin, values, size=size, pictures=pictures, tell=tell)
+            if recipe is None and material is not None and overfit is None:
+                fixed = {*changes, *(() if size is None else ("sizes",))}
+                chosen = fitted_to_data(chosen, material.samples, fixed=fixed, tell=tell)
+        if material is None:
+            assert shot is not None
+            material = from_cut_outs(shot, chosen, folder / HELD_BACK, where=str(one_shot))
+        for line in material.told:
+            tell(line)
+        network = network_for(material, origin, chosen, tell=tell)
+        if kept is None and recipe is None:
+            chosen = fitted_to_memory(chosen, network, device=device, fixed=changes, tell=tell)
+        begun = start_of(network, material, origin, chosen)
+        job = Job(network, begun, material.classes, material.lesson, chosen, folder, device, threads)
+        class_weights_of(chosen, material.classes)  # refused before a folder is made
+        if rank.is_first and chosen != kept:
+            keep_recipe(folder, chosen)
+        _tell(job, tell)
         outcome = run_job(
-            job, watcher=watcher or Quiet(), rank=rank, is_stopped=is_stopped, is_resumed=resume,
-            validate=exam_of(network, material, chosen, folder=folder, tell=tell),
+            job, watcher=watcher if watcher is not None and rank.is_first else Quiet(), rank=rank,
+            validate=exam_of(network, material, chosen, Hardware(device, threads), folder=folder, tell=tell),
+            is_stopped=is_stopped, is_resumed=resume,
         )  # fmt: skip
     if overfit is not None and outcome.best is not None:
-        tell(verdict(outcome.best, material.lesson.inputs, is_whole=material.task == "classify"))
+        tell(verdict(outcome.best, pictures, is_whole=task == "classify"))
     last = folder / "last.safetensors"
     best = last if outcome.best is None else folder / "best.safetensors"
+    measure = "top-1" if task == "classify" else "mAP"
     return Training(folder, best, last, outcome.best, measure, outcome.updates, outcome.ended)
+
+
+def _defaults(
+    changes: Mapping[str, Any], *, shot: OneShot | None, overfit: int | None, pictures: int, size: int | None
+) -> dict[str, Any]:
+    """What the kind of run changes of any recipe, unless it was asked for."""
+    if shot is not None:
+        return dict(CHANGES)
+    if overfit is None:
+        return {}
+    own = BY_HEART | {"batch": min(8, pictures)}
+    left_out = {"sizes" if size is not None else "", "batches" if "epochs" in changes else ""}
+    return {name: value for name, value in own.items() if name not in left_out}
 
 
 class Quiet:
@@ -144,50 +168,8 @@ def _check_words(
             raise TrainingError.at("train", found=found, expected=expected, repair="leave it out")
 
 
-def _recipe(
-    wanted: str | Path | Recipe | None, task: str, origin: Origin | None, changes: Mapping[str, str], size: int | None
-) -> Recipe:
-    """The recipe: what was asked for, else by the task and by whether there is something to start from."""
-    if isinstance(wanted, Recipe):
-        chosen = wanted
-    else:
-        has_learned = origin is not None and origin.weights is not None
-        usual = {"detect": ("modern", "finetune"), "classify": ("classify-224", "classify-448")}[task][has_learned]
-        chosen = Recipe.named(wanted or usual)
-    if size is not None:
-        kept = tuple(side for side in chosen.sizes if side <= size)
-        chosen = replace(chosen, sizes=kept if size in kept else (*kept, size))
-    elif chosen.policy == "cfg" and origin is not None and not _is_multi_scale(origin):
-        chosen = replace(chosen, sizes=(origin.network.input.width,))
-    return chosen.changed(changes)
-
-
-def _is_multi_scale(origin: Origin) -> bool:
-    """Whether its .cfg asks for a new input size every few batches."""
-    region = origin.network.region
-    return bool(region.random if region is not None else origin.network.training.random)
-
-
-def _check_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
-    """Raises TrainingError where another run lies there already, or, for `resume`, none of this recipe."""
-    kept = folder / RECIPE
-    if resume:
-        if not (folder / STATE).is_file():
-            repair = "leave --resume out, or name the folder of the run"
-            raise TrainingError.at(str(folder), found=f"no {STATE}", expected="an interrupted run", repair=repair)
-        if Recipe.named(kept) != recipe:
-            repair = "resume with the options that it was begun with"
-            raise TrainingError.at(str(kept), found="another recipe", expected="that of this run", repair=repair)
-    elif (folder / STATE).exists():
-        repair = "go on with it by --resume, or choose another folder with -o"
-        raise TrainingError.at(str(folder), found="a run", expected="a new folder", repair=repair)
-
-
-def _keep_recipe(folder: Path, recipe: Recipe) -> None:
-    """The folder of the run, with its recipe in it. Raises OutputError."""
-    make_folder(folder)
-    with write_whole(folder / RECIPE) as file:
-        file.write(format_recipe(recipe).encode())
+def _tell_nobody(text: str) -> None:
+    """What the processes beside the first say."""
 
 
 def _tell(job: Job, tell: Callable[[str], None]) -> None:
