@@ -97,8 +97,8 @@ def test_an_option_of_ours_behind_the_line_is_darknets(yolov2, line):
             "yolov2: darknet detector test: found 0 words, expected at least 3; write darknet detector test DATA CFG WEIGHTS [PICTURE]",
         ),
         (
-            ["detector", "train", "x.data"],
-            "yolov2: darknet detector: found train, which is not in this version, expected one of test, valid, demo, map, recall, calc_anchors; ",
+            ["detector", "valid2", "x.data"],
+            "yolov2: darknet detector: found valid2, which is not in this version, expected one of test, valid, demo, map, recall, calc_anchors, train; ",
         ),
         (
             ["detector", "test", "no.data", "a", "b"],

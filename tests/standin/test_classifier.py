@@ -516,7 +516,7 @@ def test_a_truth_that_darknet_ranks_fourth_is_among_four_and_not_among_three(
 
 ADD_LINES = "give the list that the network was trained with, or add the missing lines"
 USAGE = "write darknet classifier predict"
-KNOWN = "expected one of predict, valid, validcrop, valid10, validfull, validmulti, try; "
+KNOWN = "expected one of predict, valid, validcrop, valid10, validfull, validmulti, try, train; "
 
 
 @pytest.mark.parametrize(
@@ -531,8 +531,8 @@ KNOWN = "expected one of predict, valid, validcrop, valid10, validfull, validmul
             f"darknet classifier: found predcit, {KNOWN}{USAGE} DATA CFG WEIGHTS PICTURE",
         ),
         (
-            "classifier train x.data net.cfg",
-            f"darknet classifier: found train, which is not done here, {KNOWN}run Darknet itself for it",
+            "classifier csv x.data net.cfg",
+            f"darknet classifier: found csv, which is not done here, {KNOWN}run Darknet itself for it",
         ),
         (
             "classifier predict x.data net.cfg net.weights -t -1",

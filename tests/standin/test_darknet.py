@@ -29,15 +29,15 @@ def test_every_command_has_its_function(name):
         ),
         (
             ["detector"],
-            "darknet detector: found no further word, expected one of test, valid, demo, map, recall, calc_anchors; add it behind detector",
+            "darknet detector: found no further word, expected one of test, valid, demo, map, recall, calc_anchors, train; add it behind detector",
         ),
         (
-            ["detector", "train", "voc.data"],
-            "darknet detector: found train, which is not in this version, expected one of test, valid, demo, map, recall, calc_anchors; run Darknet itself for it",
+            ["detector", "valid2", "voc.data"],
+            "darknet detector: found valid2, which is not in this version, expected one of test, valid, demo, map, recall, calc_anchors, train; run Darknet itself for it",
         ),
         (
             ["detector", "tset"],
-            "darknet detector: found tset, expected one of test, valid, demo, map, recall, calc_anchors; write one of them",
+            "darknet detector: found tset, expected one of test, valid, demo, map, recall, calc_anchors, train; write one of them",
         ),
     ],
 )

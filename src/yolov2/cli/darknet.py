@@ -26,6 +26,7 @@ Examples:
   yolov2 darknet detector test cfg/voc.data cfg/yolov2-voc.cfg yolov2-voc.weights < list.txt
   yolov2 darknet detector valid cfg/voc.data cfg/yolov2-voc.cfg yolov2-voc.weights
   yolov2 darknet detector map cfg/voc.data cfg/yolov2-voc.cfg yolov2-voc.weights
+  yolov2 darknet detector train cfg/voc.data cfg/yolov2-voc.cfg darknet19_448.conv.23
   yolov2 darknet --like alexeyab detector demo voc.data my.cfg my.weights street.mp4 -out_filename found.mp4
   yolov2 darknet classifier predict cfg/imagenet1k.data darknet19.cfg darknet19.weights dog.jpg
   yolov2 darknet partial cfg/darknet19_448.cfg darknet19_448.weights darknet19_448.conv.23 23
@@ -69,8 +70,8 @@ class AsItStands(click.Command):
 def darknet(
     ctx: click.Context, words: tuple[str, ...], like: Any, allow_urls: bool, cache: Path | None, no_cache: bool
 ) -> int:
-    """Do what a line for Darknet says: detector test, valid, demo, map, recall and calc_anchors; detect; classifier;
-    and its tools for weights.
+    """Do what a line for Darknet says: detector test, valid, demo, train, map, recall and calc_anchors; detect;
+    classifier; and its tools for weights.
 
     The line stands behind our own options, with or without ./darknet before it. Darknet's words go to standard output
     as there, its layer table and our notes to standard error.

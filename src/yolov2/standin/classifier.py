@@ -39,11 +39,15 @@ Answer: TypeAlias = Callable[[Classifier, str, Voice, int], None]  # tells the b
 
 
 def classifier(line: Line, voice: Voice) -> int:
-    """`classifier predict|valid|... DATA CFG WEIGHTS [PICTURE]`. Source: Darknet `run_classifier`."""
+    """`classifier predict|valid|... DATA CFG WEIGHTS [PICTURE]`, `classifier train DATA CFG [WEIGHTS]`.
+
+    Source: Darknet `run_classifier`.
+    """
     known, repair = f"one of {', '.join(COMMANDS)}", f"write {line.where} predict DATA CFG WEIGHTS PICTURE"
     name = line.next_word(expected=known, repair=repair, have_value=("-t",))
     line.dialect = dialect_of(line)
-    line.passed_over("-clear", TRAINING)
+    if name != "train":
+        line.passed_over("-clear", TRAINING)
     line.passed_over("-dont_show", NO_WINDOW)
     if name in COMMANDS:
         return COMMANDS[name](line, voice)
@@ -81,6 +85,13 @@ def _try(line: Line, voice: Voice) -> int:
     return _each_picture(line, words[:4], voice, _answer_to_try, preprocess="try")
 
 
+def _train(line: Line, voice: Voice) -> int:
+    """Source: Darknet `train_classifier`."""
+    from yolov2.standin.classifier_train import train  # needs torch, which the other commands do without
+
+    return train(line, voice)
+
+
 COMMANDS: dict[str, Callable[[Line, Voice], int]] = {
     "predict": _predict,
     **{
@@ -88,8 +99,9 @@ COMMANDS: dict[str, Callable[[Line, Voice], int]] = {
         for name in ("valid", "validcrop", "valid10", "validfull", "validmulti")
     },
     "try": _try,
+    "train": _train,
 }
-ELSEWHERE = ("train", "demo", "gun", "threat", "test", "csv", "label", "fout")
+ELSEWHERE = ("demo", "gun", "threat", "test", "csv", "label", "fout")
 
 
 def _each_picture(

@@ -5,25 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from yolov2.darknet.lists import read_data, read_names
-from yolov2.darknet.sections import Section
 from yolov2.detect.settings import Resize
 from yolov2.errors import FormatError, printable
-from yolov2.network.spec import Network
 from yolov2.standin.anchors import calc_anchors
 from yolov2.standin.demo import FRAMES_AVERAGED, Film, show_video
 from yolov2.standin.flags import HAVE_VALUE, dialect_of, take_idle
 from yolov2.standin.inputs import check_out
-from yolov2.standin.judging import MAP_THRESH, RECALL_NMS, RECALL_THRESH, Counting, judge, read_truth, recall
+from yolov2.standin.judging import MAP_RULES, RECALL_NMS, RECALL_THRESH, Counting, judge, read_truth, recall
 from yolov2.standin.line import Dialect, Line, LineError
-from yolov2.standin.model import data_path, open_detector, open_network, says_letterbox
+from yolov2.standin.model import map_path, names_path, open_detector, open_network, resize_of
 from yolov2.standin.program import Program, Rules
 from yolov2.standin.stills import Outputs, answer
 from yolov2.standin.valid import Results, validate
 from yolov2.standin.voice import Voice, asked_pictures
 
-LATER = ("train", "valid2", "extract", "censor")
+LATER = ("valid2", "extract", "censor")
 SHORT_DATA = Path("cfg/coco.data")  # Darknet: main, of the short `detect`
-NAMES = Path("data/names.list")  # where Darknet looks if a .data file has no names=
 THRESH: dict[Dialect, float] = {"pjreddie": 0.5, "alexeyab": 0.25}
 SHORT_THRESH: dict[Dialect, float] = {"pjreddie": 0.5, "alexeyab": 0.24}
 VALID_THRESH = 0.005
@@ -39,7 +36,7 @@ OF_DEMO = (
 
 
 def detector(line: Line, voice: Voice) -> int:
-    """`detector test|valid|demo|map|recall DATA CFG WEIGHTS ...`, `detector calc_anchors DATA ...`.
+    """`detector test|valid|demo|map|recall DATA CFG WEIGHTS ...`, `train DATA CFG [WEIGHTS]`, `calc_anchors DATA ...`.
 
     Source: Darknet `run_detector`.
     """
@@ -50,6 +47,7 @@ def detector(line: Line, voice: Voice) -> int:
         "map": _judge,
         "recall": _recall,
         "calc_anchors": calc_anchors,
+        "train": _train,
     }
     expected = f"one of {', '.join(commands)}"
     name = line.next_word(expected=expected, repair="add it behind detector", have_value=HAVE_VALUE)
@@ -81,9 +79,9 @@ def _test(line: Line, voice: Voice, *, is_short: bool = False) -> int:
     outputs.check(*words)
     data = None if is_short else read_data(Path(words.pop(0)))
     cfg, weights, *pictures = words
-    resize = _resize(cfg, dialect, is_letterboxed=is_letterboxed)
+    resize = resize_of(cfg, dialect, is_letterboxed=is_letterboxed)
     network = open_network(cfg, voice)
-    names = _short_names(network.num_classes, voice) if data is None else _names(data, voice)
+    names = _short_names(network.num_classes, voice) if data is None else names_path(data, voice)
     with open_detector(network, cfg, weights, voice, names=names, resize=resize, cache=line.cache) as opened:
         return answer(Program(opened, rules), pictures or asked_pictures(voice), outputs, voice)
 
@@ -97,9 +95,9 @@ def _valid(line: Line, voice: Voice) -> int:
     data_file, cfg, weights = line.rest("DATA CFG WEIGHTS", least=3)
     data = read_data(Path(data_file))
     results = Results.of(data, voice, out=out)
-    resize = _resize(cfg, dialect, is_letterboxed=is_letterboxed)
-    network, names = open_network(cfg, voice), _names(data, voice)
-    nodes = _map(data, network, voice)
+    resize = resize_of(cfg, dialect, is_letterboxed=is_letterboxed)
+    network, names = open_network(cfg, voice), names_path(data, voice)
+    nodes = map_path(data, network, voice)
     with open_detector(network, cfg, weights, voice, names=names, map=nodes, resize=resize, cache=line.cache) as opened:
         return validate(Program(opened, rules), results, voice)
 
@@ -125,8 +123,8 @@ def _demo(line: Line, voice: Voice) -> int:
         check_out(film.out, *words)
     data_file, cfg, weights, *video = words
     data = read_data(Path(data_file))
-    resize = _resize(cfg, dialect, is_letterboxed=is_letterboxed)
-    network, names = open_network(cfg, voice), _names(data, voice)
+    resize = resize_of(cfg, dialect, is_letterboxed=is_letterboxed)
+    network, names = open_network(cfg, voice), names_path(data, voice)
     with open_detector(network, cfg, weights, voice, names=names, resize=resize, cache=line.cache) as opened:
         return show_video(Program(opened, rules), video[0] if video else None, film, voice)
 
@@ -144,9 +142,8 @@ def _judge(line: Line, voice: Voice) -> int:
     if counting.points < 0 or counting.points == 1:
         found, expected = f"-points {counting.points}", "0 for the area, or so many recalls, such as 11 or 101"
         raise LineError.at(line.where, found=found, expected=expected, repair="correct it")
-    rules = Rules(MAP_THRESH, hier=0, nms=NMS, is_last_node=True)
-    resize = _resize(cfg, "alexeyab", is_letterboxed=is_letterboxed)
-    return _against_labels((data_file, cfg, weights), line, voice, rules, resize, counting)
+    resize = resize_of(cfg, "alexeyab", is_letterboxed=is_letterboxed)
+    return _against_labels((data_file, cfg, weights), line, voice, MAP_RULES, resize, counting)
 
 
 def _recall(line: Line, voice: Voice) -> int:
@@ -157,6 +154,13 @@ def _recall(line: Line, voice: Voice) -> int:
     return _against_labels((data_file, cfg, weights), line, voice, rules, "stretch", None)
 
 
+def _train(line: Line, voice: Voice) -> int:
+    """Source: Darknet `train_detector`."""
+    from yolov2.standin.detector_train import train  # needs torch, which the other commands do without
+
+    return train(line, voice)
+
+
 def _against_labels(
     words: tuple[str, str, str], line: Line, voice: Voice, rules: Rules, resize: Resize, counting: Counting | None
 ) -> int:
@@ -165,8 +169,8 @@ def _against_labels(
     if data.has("difficult"):
         why = "put what should count neither way into difficult/labels"
         voice.note(f"{data.where('difficult')}: difficult= is passed over: {why}")
-    network, names = open_network(cfg, voice), _names(data, voice)
-    nodes, truth = _map(data, network, voice), read_truth(data_file)
+    network, names = open_network(cfg, voice), names_path(data, voice)
+    nodes, truth = map_path(data, network, voice), read_truth(data_file)
     with open_detector(network, cfg, weights, voice, names=names, map=nodes, resize=resize, cache=line.cache) as opened:
         program = Program(opened, rules)
         return recall(program, truth, voice) if counting is None else judge(program, truth, counting, voice)
@@ -185,33 +189,10 @@ def _rules(line: Line, dialect: Dialect, thresh: float) -> Rules:
     )
 
 
-def _resize(cfg: str, dialect: Dialect, *, is_letterboxed: bool) -> Resize:
-    """How a picture becomes the network's input: AlexeyAB's program distorts it unless told otherwise."""
-    if dialect == "pjreddie" or is_letterboxed or says_letterbox(Path(cfg)):
-        return "letterbox"
-    return "stretch"
-
-
-def _names(data: Section, voice: Voice) -> Path | None:
-    """The list that a .data file names; None where neither that nor Darknet's own place has one."""
-    if data.has("names"):
-        return data_path(data, "names", voice)
-    return NAMES if NAMES.is_file() else None
-
-
-def _map(data: Section, network: Network, voice: Voice) -> Path | None:
-    """The nodes of a tree that a .data file takes for classes. Source: Darknet `get_region_detections`."""
-    if network.region is not None and network.region.tree is not None:
-        return data_path(data, "map", voice)
-    if data.has("map"):
-        voice.note(f"{data.where('map')}: map= is passed over: the network has no tree")
-    return None
-
-
 def _short_names(classes: int, voice: Voice) -> Path | None:
     """The list of cfg/coco.data, if it fits the network: Darknet takes those 80 names for any other, too."""
     try:
-        names = _names(read_data(SHORT_DATA), voice)
+        names = names_path(read_data(SHORT_DATA), voice)
         fits = names is not None and len(read_names(names)) == classes
     except FormatError:
         return None

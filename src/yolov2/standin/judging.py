@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from yolov2.evaluate.found import find
 from yolov2.evaluate.ground_truth import GroundTruth, read_ground_truth
 from yolov2.evaluate.matching import HIT, MISS, Results, Truths, match_darknet
 from yolov2.records import Detections, Failure
-from yolov2.standin.program import Program
+from yolov2.standin.program import Program, Rules
 from yolov2.standin.voice import Voice
 
 Told: TypeAlias = Callable[[Detections | Failure], None]
 
 MAP_THRESH = 0.005  # Darknet: validate_detector_map
+MAP_RULES = Rules(MAP_THRESH, hier=0, nms=0.45, is_last_node=True)
 RECALL_THRESH, RECALL_NMS = 0.001, 0.4  # Darknet: validate_detector_recall
 
 
@@ -33,25 +34,34 @@ class Counting:
     points: int  # of recall at which precision is read; 0: all of them
 
 
-def read_truth(data: str) -> GroundTruth:
+def read_truth(data: str, split: str = "valid") -> GroundTruth:
     """The pictures of valid= and their labels, both where Darknet looks for them. Raises LabelError."""
-    return read_ground_truth(data, split="valid", form="darknet", faithful=True)
+    return read_ground_truth(data, split=split, form="darknet", faithful=True)
 
 
 def judge(program: Program, truth: GroundTruth, counting: Counting, voice: Voice) -> int:
-    """The exit status: 1 if a picture failed; the lines of the mean average precision are said.
+    """The exit status: 1 if a picture failed; the lines of the mean average precision are said."""
+    return int(mean_average(program, truth, counting, voice).failed > 0)
 
-    Source: AlexeyAB's `validate_detector_map`.
-    """
+
+class Judged(NamedTuple):
+    """What came of it."""
+
+    mean: float
+    failed: int  # pictures
+
+
+def mean_average(program: Program, truth: GroundTruth, counting: Counting, voice: Voice) -> Judged:
+    """The mean average precision; its lines are said. Source: AlexeyAB's `validate_detector_map`."""
     voice.say("\n calculation mAP (mean average precision)...")
     start = time.perf_counter()
     failures = _missing(truth, voice)
     results = _found(program, truth, _failing(failures, voice))
-    truths = _truths(truth)
-    for line in _map_lines(results, truths, program.names or truth.classes, program.num_classes, counting):
+    found, lines = _map(results, _truths(truth), program.names or truth.classes, program.num_classes, counting)
+    for line in lines:
         voice.say(line)
     voice.tell(f"Total Detection Time: {time.perf_counter() - start:.0f} Seconds")  # Darknet: on standard output
-    return int(bool(failures))
+    return Judged(found.score.mean, len(failures))
 
 
 def recall(program: Program, truth: GroundTruth, voice: Voice) -> int:
@@ -107,8 +117,10 @@ class _Running:
         )
 
 
-def _map_lines(results: Results, truths: Truths, names: tuple[str, ...], classes: int, counting: Counting) -> list[str]:
-    """What `detector map` prints. Darknet ends some lines with a space, and these do, too."""
+def _map(
+    results: Results, truths: Truths, names: tuple[str, ...], classes: int, counting: Counting
+) -> tuple[DarknetMap, list[str]]:
+    """The scores, and what `detector map` prints of them. Darknet ends some lines with a space, and these do, too."""
     found = darknet_map(
         results, truths, classes=classes, conf=counting.thresh, iou=counting.iou, points=counting.points
     )
@@ -124,7 +136,7 @@ def _map_lines(results: Results, truths: Truths, names: tuple[str, ...], classes
             f"class_id = {class_id}, name = {name}, ap = {100 * average:.2f}%   "
             f"\t (TP = {hits[class_id]}, FP = {misses[class_id]}) "
         )
-    return lines + _total_lines(found, counting)
+    return found, lines + _total_lines(found, counting)
 
 
 def _total_lines(found: DarknetMap, counting: Counting) -> list[str]:

@@ -17,8 +17,10 @@ from yolov2.detect.settings import Resize
 from yolov2.errors import CfgError, printable
 from yolov2.network.spec import Network
 from yolov2.network.summary import summarise
+from yolov2.standin.line import Dialect
 from yolov2.standin.voice import Voice
 
+NAMES = Path("data/names.list")  # where Darknet looks if a .data file has no names=
 PICTURES = "data/train.list"  # where Darknet looks if a .data file has no valid=
 
 
@@ -66,6 +68,29 @@ def says_letterbox(cfg: Path) -> bool:
     return "letter_box" in text and bool(parse_sections(text, cfg)[0].integer("letter_box", 0))
 
 
+def resize_of(cfg: str, dialect: Dialect, *, is_letterboxed: bool) -> Resize:
+    """How a picture becomes the network's input: AlexeyAB's program distorts it unless told otherwise."""
+    if dialect == "pjreddie" or is_letterboxed or says_letterbox(Path(cfg)):
+        return "letterbox"
+    return "stretch"
+
+
+def names_path(data: Section, voice: Voice) -> Path | None:
+    """The list that a .data file names; None where neither that nor Darknet's own place has one."""
+    if data.has("names"):
+        return data_path(data, "names", voice)
+    return NAMES if NAMES.is_file() else None
+
+
+def map_path(data: Section, network: Network, voice: Voice) -> Path | None:
+    """The nodes of a tree that a .data file takes for classes. Source: Darknet `get_region_detections`."""
+    if network.region is not None and network.region.tree is not None:
+        return data_path(data, "map", voice)
+    if data.has("map"):
+        voice.note(f"{data.where('map')}: map= is passed over: the network has no tree")
+    return None
+
+
 def data_path(data: Section, key: str, voice: Voice, *, default: str = "") -> Path | None:
     """The file that a .data file names: from the working directory, as Darknet has it, or with a note from its own.
 
@@ -77,9 +102,9 @@ def data_path(data: Section, key: str, voice: Voice, *, default: str = "") -> Pa
     return folder_of(written, data.path, f"{key}={printable(written)}", voice) / written
 
 
-def listed_path(data: Section, voice: Voice) -> Path:
-    """The list of pictures that `valid=` of a .data file names."""
-    path = data_path(data, "valid", voice, default=PICTURES)
+def listed_path(data: Section, voice: Voice, *, key: str = "valid") -> Path:
+    """The list of pictures that `valid=` of a .data file names, or another key."""
+    path = data_path(data, key, voice, default=PICTURES)
     assert path is not None
     return path
 
