@@ -65,9 +65,9 @@ def main(folder: Path, updates: int, *, words: list[str]) -> None:
     stop, _, rank_that_stops = options.get("stop", "0@0").partition("@")
     with joined(device="cpu") as rank, Interrupts() as interrupts:
         watcher = Speaking()
-        keeper = Keeper(folder / "run", network(), lambda weights, score: Checkpoint(network(), weights))
+        keeper = Keeper(folder / "run", network(), (), lambda weights, score: Checkpoint(network(), weights))
         run = tiny_run(
-            folder, recipe=recipe, rank=rank.number, world=rank.world, watcher=watcher, saves=rank.is_first,
+            folder, recipe=recipe, rank=rank.number, world=rank.world, watcher=watcher, is_first=rank.is_first,
             keep=keeper.keep,
         )  # fmt: skip
         wants = int(stop) if rank.number == int(rank_that_stops) else 0

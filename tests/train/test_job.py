@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from painted_sets import write_samples
 from tiny_runs import Heard, begun, flat, network
 from yolov2.checkpoint.file import read_checkpoint
 from yolov2.darknet.weights import read_weights
-from yolov2.errors import OutputError, TrainingError
+from yolov2.errors import BackendError, OutputError, TrainingError, Yolov2Warning
+from yolov2.network.layers import Region
 from yolov2.network.spec import TrainingOptions
+from yolov2.samples import Samples
 from yolov2.train import memory
 from yolov2.train.job import Job, augment_of, checkpoint_of, chosen_device, class_weights_of, run_job
 from yolov2.train.lessons import Boxes
@@ -24,7 +27,7 @@ from yolov2.train.recipe import Recipe
 from yolov2.train.start import Start
 
 NAMES = ("cat", "dog", "owl")
-MODELS = {f"{name}.{ending}" for name in ("best", "last") for ending in ("cfg", "safetensors", "weights")}
+MODELS = {f"{name}.{ending}" for name in ("best", "last") for ending in ("cfg", "names", "safetensors", "weights")}
 EVERY_UPDATE = 4 / 7  # epochs: four of seven pictures
 LONG = Recipe(
     batches=8, batch=4, learning_rate=0.01, warmup=2, warmup_power=1, steps=(), scales=(), sizes=(32,), precision="fp32",
@@ -119,20 +122,18 @@ def expected(samples, tmp_path_factory):
     return last_of(folder)
 
 
-@pytest.mark.parametrize("room", ["log", "models", "state"])
+@pytest.mark.parametrize("room", ["log", "state"])
 def test_a_file_that_has_no_room_ends_the_run_in_one_line_and_what_was_saved_stays(samples, tmp_path, expected, room):
     job = job_of(samples, tmp_path)
     run(job, stop_after=4)
     before = bytes_of(tmp_path)
     sizes = {name: len(content) for name, content in before.items()}
-    assert sizes[STATE] > sizes["best.safetensors"] > sizes["best.weights"]  # the fifth update writes best, then state
-    limit = {"log": 200, "models": sizes["best.safetensors"] - 1, "state": sizes[STATE] - 1}[room]
+    limit = {"log": 200, "state": sizes[STATE] - 1}[room]
     with files_no_longer_than(limit), pytest.raises(OutputError) as refusal:
         run(job, is_resumed=True)
     assert "\n" not in str(refusal.value)
     assert str(refusal.value).endswith(": found File too large, expected a file to write; choose another path")
-    assert saved_of(tmp_path) == {name: before[name] for name in before if not name.startswith("best")}
-    assert read_checkpoint(tmp_path / "best.safetensors").weights.seen == 4 * (5 if room == "state" else 4)
+    assert bytes_of(tmp_path) == before
     assert_goes_on_after(samples, tmp_path, expected)
 
 
@@ -227,6 +228,53 @@ def test_a_device_that_is_not_there_is_refused():
         assert chosen_device("auto", Rank(1, 2, 1)) == "cuda:1"
         return
     assert chosen_device("auto", Rank()) == chosen_device("cpu", Rank()) == "cpu"
+    for name in ("cuda", "mps", "foo"):
+        with pytest.raises(BackendError) as refusal:
+            chosen_device(name, Rank())
+        assert str(refusal.value) == (f"backend torch: found device {name}, expected one of auto, cpu; use device auto")
+
+
+def test_a_batch_with_fewer_pictures_than_processes_is_refused(samples, tmp_path):
     with pytest.raises(TrainingError) as refusal:
-        chosen_device("cuda", Rank())
-    assert str(refusal.value) == "device: found cuda, expected a CUDA device that torch can use; use cpu"
+        run(job_of(samples, tmp_path), rank=Rank(1, 5, 1))
+    assert str(refusal.value) == (
+        "batch: found 4 pictures for 5 processes, expected one at least for each; take a larger batch"
+    )
+
+
+# What it is about
+
+
+def test_a_run_goes_on_with_what_it_was_begun_with_alone(samples, tmp_path):
+    job = job_of(samples, tmp_path)
+    run(job, stop_after=4)
+    before = bytes_of(tmp_path)
+    region = job.network.layers[-1]
+    assert isinstance(region, Region)
+    anchors = replace(job.network, layers=(*job.network.layers[:-1], replace(region, anchors=((1, 1), (2, 3)))))
+    others = {
+        "layers or anchors": replace(job, network=anchors),
+        "classes": replace(job, names=("cat", "dog", "cow")),
+        "pictures or boxes": replace(job, lesson=Boxes(samples[1:])),
+    }
+    for what, other in others.items():
+        with pytest.raises(TrainingError) as refusal:
+            run(other, is_resumed=True)
+        assert str(refusal.value) == (
+            f"{tmp_path}: found a run with other {what}, expected the same to go on with; go on with what it was begun "
+            "with, or begin a run with -o in another folder"
+        )
+        assert bytes_of(tmp_path) == before
+    moved = Samples.of([replace(one, picture=Path("elsewhere") / one.picture.name) for one in samples])
+    assert Boxes(moved).fingerprint == Boxes(samples).fingerprint
+    assert run(job, is_resumed=True).updates == 8
+
+
+def test_pictures_that_most_often_cannot_be_read_are_refused_before_the_first_step(samples, tmp_path):
+    for name in samples.pictures[:4]:
+        Path(name).write_bytes(b"no picture")
+    heard = Heard()
+    with pytest.warns(Yolov2Warning), pytest.raises(TrainingError) as refusal:
+        run(job_of(samples, tmp_path), watcher=heard)
+    assert str(refusal.value).startswith(f"data: found 4 of 7 pictures that can't be read ({samples.pictures[0]}: ")
+    assert (heard.losses, list(tmp_path.iterdir())) == ([], [])

@@ -22,6 +22,10 @@ WITHOUT_NORM = CFG.replace("batch_normalize=1\n", "")
 FLOAT32_NOISE = 1e-6
 GRAPHS_NOISE = 1e-5  # sums in another order
 
+of_the_compiler = pytest.mark.filterwarnings(
+    "ignore:`torch.jit.script_method` is deprecated", "ignore:Dynamo detected a call to a `functools.lru_cache`"
+)
+
 
 class Said:
     """An objective that is a function of the raw head."""
@@ -181,7 +185,7 @@ def test_the_first_running_statistics_are_the_mean_of_all_so_far():
     parts = []
     for number in range(1, 6):
         learner.update(*batch(number), 0.05)
-        parts.append(norm.momentum)
+        parts.append(float(norm.momentum))
         rows = given[-1].transpose(0, 1).flatten(1).double()
         means.append(rows.mean(1))
         variances.append(rows.var(1))
@@ -189,7 +193,7 @@ def test_the_first_running_statistics_are_the_mean_of_all_so_far():
             for found, all_so_far in ((norm.running_mean, means), (norm.running_var, variances)):
                 expected = sum(one.double() for one in all_so_far) / (number + 1)
                 np.testing.assert_allclose(found, expected, rtol=1e-5, atol=FLOAT32_NOISE)
-    assert parts == [1 / 2, 1 / 3, 1 / 4, 0.2, 0.2]
+    assert parts == pytest.approx([1 / 2, 1 / 3, 1 / 4, 0.2, 0.2])
 
 
 def test_by_the_policy_cfg_running_statistics_take_darknets_part_at_all_times():
@@ -201,12 +205,64 @@ def test_by_the_policy_cfg_running_statistics_take_darknets_part_at_all_times():
     expected = norm.running_mean.clone()
     for number in range(1, 4):
         learner.update(*batch(number), 0.001)
-        assert norm.momentum == 0.01
+        assert float(norm.momentum) == pytest.approx(0.01)
         expected = 0.99 * expected + 0.01 * given[-1].mean((0, 2, 3))
         torch.testing.assert_close(norm.running_mean, expected)
 
 
+def test_chances_in_the_network_follow_from_the_number_of_the_update_alone():
+    """What Dropout leaves out: the same again where a run goes on, and other numbers in the next update."""
+    first, _, rest = CFG.partition("[maxpool]")
+    with_dropout = f"{first}[dropout]\nprobability=.5\n\n[maxpool]{rest}"
+
+    def learned(updates, others=0):
+        learner = learner_of(cfg=with_dropout)
+        learner.updates = updates
+        torch.rand(others)  # what else is drawn in this process
+        learner.update(*batch(1), 0.05)
+        return flat(learner.weights())
+
+    np.testing.assert_array_equal(learned(3), learned(3, others=5))
+    assert np.abs(learned(3) - learned(4)).max() > 1e-4
+
+
+def test_pictures_seen_are_those_of_the_whole_batch():
+    learner = learner_of()
+    images, truths = batch(1)
+    learner.batch = 5  # of which this rank has three
+    learner.update(images[:3], truths[:3], 0.05)
+    assert learner.seen == 5
+
+
+@pytest.mark.slow
+@of_the_compiler
+def test_updates_are_compiled_once_whatever_the_part_of_the_running_statistics():
+    from torch._dynamo.utils import counters  # is slow to import
+
+    torch.compiler.reset()
+    counters.clear()
+    learner = learner_of(replace(PLAIN, compile=True))
+    for number in range(1, 5):
+        learner.update(*batch(number), 0.05)
+    assert counters["stats"]["unique_graphs"] == 1
+
+
 # Number formats
+
+
+@pytest.mark.parametrize(
+    "info, has",
+    [
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx512_bf16\n", False),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx512_bf16 amx_bf16\n", True),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx512_bf16\n", True),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2\n", False),
+    ],
+)
+def test_a_processor_counts_as_with_bf16_where_that_is_quicker(tmp_path, info, has):
+    (tmp_path / "cpuinfo").write_text(info)
+    assert precision._has_bf16(tmp_path / "cpuinfo") is has
+    assert precision._has_bf16(tmp_path / "missing") is False
 
 
 def test_auto_is_bf16_where_the_processor_multiplies_it(monkeypatch):
@@ -255,9 +311,7 @@ def test_a_gradient_that_never_fits_is_told_in_the_end():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings(
-    "ignore:`torch.jit.script_method` is deprecated", "ignore:Dynamo detected a call to a `functools.lru_cache`"
-)
+@of_the_compiler
 def test_a_compiled_update_is_the_same():
     plain, compiled = learner_of(), learner_of(replace(PLAIN, compile=True))
     losses = [one.update(*batch(), 0.05) for one in (plain, compiled)]

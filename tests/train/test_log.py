@@ -34,8 +34,8 @@ def test_a_row_has_the_losses_by_name_their_sum_and_in_one_of_its_own_a_score(tm
         write(log, [1], scored=[1])
     assert rows_of(tmp_path) == [
         list(COLUMNS),
-        ["1", "0.250", "0.01", "320", "1.5", "0.25", "0.125", "2", "0", "3.875", ""],
-        ["1", "0.250", *[""] * 8, "0.1000"],
+        ["1", "0.250", "0.01", "320", "1.5", "0.25", "0.125", "2", "0", "", "3.875", ""],
+        ["1", "0.250", *[""] * 9, "0.1000"],
     ]
 
 
@@ -47,7 +47,9 @@ def test_a_resumed_log_is_that_of_a_run_without_a_break(tmp_path):
     with Log(tmp_path / "broken", updates_an_epoch=4) as log:
         write(log, range(1, 8), scored=(3, 6))
     with open(tmp_path / "broken" / "log.csv", "a") as file:
-        file.write("8,2.000,0.01,32,1.5,0.25,0.125,2,0,3.875,\n9,2.250,0.01,32,1.5,0.25,0.125,2,0,3.875,\n1")  # of a 10
+        file.write(
+            "8,2.000,0.01,32,1.5,0.25,0.125,2,0,,3.875,\n9,2.250,0.01,32,1.5,0.25,0.125,2,0,,3.875,\n1"
+        )  # of a 10
     with Log(tmp_path / "broken", updates_an_epoch=4, done=5) as log:
         write(log, range(6, 10), scored=(6,))
     assert rows_of(tmp_path / "broken") == rows_of(tmp_path / "whole")
@@ -136,7 +138,7 @@ def test_tensorboard_reads_the_events_and_no_point_twice_after_a_resume(tmp_path
     assert {point.value for point in read.Scalars("loss/total")} == {3.875}
 
 
-def test_a_model_is_kept_as_a_checkpoint_and_as_darknets_two_files(tmp_path):
+def test_a_model_is_kept_as_a_checkpoint_and_as_darknets_three_files(tmp_path):
     weights = begun(network())
     made = []
 
@@ -144,9 +146,12 @@ def test_a_model_is_kept_as_a_checkpoint_and_as_darknets_two_files(tmp_path):
         made.append(score)
         return Checkpoint(network(), weights, names=("a", "b", "c"))
 
-    Keeper(tmp_path, network(), checkpoint).keep("best", weights, 0.5)
+    Keeper(tmp_path, network(), ("a", "b", "c"), checkpoint).keep("best", weights, 0.5)
     assert made == [0.5]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.cfg", "best.safetensors", "best.weights"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "best.cfg", "best.names", "best.safetensors", "best.weights",
+    ]  # fmt: skip
+    assert (tmp_path / "best.names").read_text() == "a\nb\nc\n"
     read = read_checkpoint(tmp_path / "best.safetensors")
     np.testing.assert_array_equal(flat(read.weights), flat(weights))
     net = read_cfg(tmp_path / "best.cfg")

@@ -55,6 +55,45 @@ def flat_module(run):
     return np.concatenate([value.detach().numpy().ravel() for value in run.learner.module.state_dict().values()])
 
 
+def test_a_run_that_was_killed_while_it_was_judged_is_judged_first_when_it_goes_on(tmp_path):
+    recipe = replace(RECIPE, validate_every=8 / 7)  # every second update
+    whole, _ = finished(tmp_path / "a", recipe=recipe, validate=lambda weights: weights.seen / 100)
+
+    def killed(weights):
+        if weights.seen == 4 * 4:
+            raise KeyboardInterrupt
+        return weights.seen / 100
+
+    first = tiny_run(tmp_path / "b", recipe=recipe, validate=killed)
+    with pytest.raises(KeyboardInterrupt):
+        first.run()
+    heard = Heard()
+    second = tiny_run(tmp_path / "b", recipe=recipe, watcher=heard, validate=lambda weights: weights.seen / 100)
+    second.resume()
+    assert (second.learner.updates, second.best) == (4, 0.08)
+    second.run()
+    assert heard.scores[0] == (4, 0.16, True)
+    assert len(heard.losses) == 8
+    np.testing.assert_array_equal(flat_module(second), flat_module(whole))
+
+
+def test_a_run_killed_in_its_first_update_goes_on(tmp_path):
+    first = tiny_run(tmp_path)
+    cast(Any, first.learner).update = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        first.run()
+    second = tiny_run(tmp_path)
+    second.resume()
+    assert second.run() == Outcome(12, None, "done")
+
+
+def test_a_rank_beside_the_first_is_not_judged_and_keeps_nothing(tmp_path):
+    kept, heard = Kept(), Heard()
+    recipe = replace(RECIPE, validate_every=8 / 7)
+    finished(tmp_path, recipe=recipe, keep=kept.keep, watcher=heard, validate=lambda weights: 1 / 0, is_first=False)
+    assert (len(heard.scores), kept, list((tmp_path / "run").iterdir())) == (6, {}, [])
+
+
 def test_the_best_weights_are_kept_and_patience_ends_a_run(tmp_path):
     scores = iter([0.2, 0.5, 0.4, 0.3, 0.9])
     kept, heard = Kept(), Heard()

@@ -23,7 +23,7 @@ class Norm(nn.Module):
 
     is_plain = False
     is_shared = False  # in training over the pictures of all processes, where there are several
-    momentum = 0.01  # the part of the new; Darknet: forward_batchnorm_layer keeps .99 of the old
+    momentum: float | Tensor = 0.01  # the part of the new; Darknet: forward_batchnorm_layer keeps .99 of the old
 
     running_mean: Tensor  # (C,)
     running_var: Tensor  # (C,)
@@ -46,23 +46,23 @@ class Norm(nn.Module):
             return self._scaled(*plain_norm(x))
         if self.training and self.is_shared and is_shared():
             return self._scaled(*shared_norm(x)).to(x.dtype)
-        return F.batch_norm(
-            x,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            training=self.training,
-            momentum=self.momentum,
-            eps=1e-5,
-        )
+        if not self.training:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=1e-5)
+        mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
+        y = F.batch_norm(x, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=1e-5)
+        self._keep(mean, variance)
+        return y
 
     def _scaled(self, normalised: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         """The output of a batch normalised elsewhere, whose statistics are kept."""
-        with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance, self.momentum)
+        self._keep(mean, variance)
         return normalised * self.weight[:, None, None] + self.bias[:, None, None]
+
+    @torch.no_grad()
+    def _keep(self, mean: Tensor, variance: Tensor) -> None:
+        """The running statistics follow those of a batch."""
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
 
     def _normalize_cpu(self, x: Tensor) -> Tensor:
         deviation = torch.sqrt(self.running_var) + 1e-6  # Darknet: normalize_cpu adds outside the root

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from yolov2.backends.torch_backend import find_device
 from yolov2.checkpoint.file import Checkpoint
 from yolov2.checkpoint.header import Preprocessing
+from yolov2.darknet.cfg_format import format_cfg
 from yolov2.darknet.weights import Weights
 from yolov2.data.draws import Augment
 from yolov2.errors import TrainingError, printable
-from yolov2.network.spec import Network
+from yolov2.network.spec import Network, TrainingOptions
 from yolov2.train.learner import Learner
 from yolov2.train.lessons import Lesson, Place
 from yolov2.train.log import Both, Keeper, Log
@@ -30,6 +32,8 @@ from yolov2.train.store import PictureStore, free_memory
 
 FREE_SHARE = 0.8  # of the free memory, that a run may be chosen to take
 LARGER = 1.25  # pictures are kept so much larger than the largest input, for zooms into them
+
+TRIED = 16  # pictures that are read before the first update
 
 ALONE = Rank()
 
@@ -63,6 +67,9 @@ def run_job(
 ) -> Outcome:
     """Train. Raises TrainingError, OutputError; what was saved before stays."""
     plan, device = job.plan, chosen_device(job.device, rank)
+    if plan.batch < rank.world:
+        found, expected = f"{plan.batch} pictures for {rank.world} processes", "one at least for each"
+        raise TrainingError.at("batch", found=found, expected=expected, repair="take a larger batch")
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     class_weights = class_weights_of(job.recipe, job.names)
@@ -75,14 +82,15 @@ def run_job(
             job.network, side=side, pictures=pictures, half=learner.precision != "fp32", where=job.folder,
             processes=rank.beside,
         )  # fmt: skip
-    room = None if left is None else left // 2
-    with PictureStore(job.lesson.pictures, side=int(LARGER * side), memory_bytes=room) as store:
+    room = (free_memory() // rank.beside if left is None else left) // 2
+    with PictureStore(job.lesson.pictures, side=int(LARGER * side), memory_bytes=room, spill=job.folder) as store:
+        refuse_unreadable(store)
         augment, place = augment_of(job.recipe, plan), Place(learner.device, rank)
         batches = job.lesson.batches(store, plan, augment, place)
-        keeper = Keeper(job.folder, job.network, partial(checkpoint_of, job))
+        keeper = Keeper(job.folder, job.network, job.names, partial(checkpoint_of, job))
         run = Run(
-            learner, plan, batches, job.folder, watcher, keeper.keep if rank.is_first else _keep_nothing,
-            validate=validate, is_stopped=is_stopped, saves=rank.is_first,
+            learner, plan, batches, job.folder, watcher, keeper.keep, validate=validate, is_stopped=is_stopped,
+            is_first=rank.is_first, identity=identity_of(job),
         )  # fmt: skip
         if is_resumed:
             run.resume()
@@ -92,6 +100,24 @@ def run_job(
         with Log(job.folder, updates_an_epoch=plan.updates_an_epoch, done=learner.updates) as kept:
             run.watcher = Both(watcher, kept)
             return run.run()
+
+
+def identity_of(job: Job) -> dict[str, str]:
+    """What a run is about; one that goes on must be about the same."""
+    network = format_cfg(replace(job.network, training=TrainingOptions()))
+    return {"layers or anchors": network, "classes": "\n".join(job.names), "pictures or boxes": job.lesson.fingerprint}
+
+
+def refuse_unreadable(store: PictureStore) -> None:
+    """Raises TrainingError where most of a few pictures can't be read: the rest would be no better."""
+    tried = sorted({len(store) * number // TRIED for number in range(TRIED)}) if len(store) else []
+    for index in tried:
+        store.size_of(index)  # decodes
+    wrong = [store.failed[index] for index in tried if index in store.failed]
+    if 2 * len(wrong) > len(tried):
+        found = f"{len(wrong)} of {len(tried)} pictures that can't be read ({wrong[0]})"
+        repair = "`yolov2 data check` lists them all"
+        raise TrainingError.at("data", found=found, expected="pictures to learn from", repair=repair)
 
 
 def augment_of(recipe: Recipe, plan: Plan) -> Augment:
@@ -133,16 +159,10 @@ def checkpoint_of(job: Job, weights: Weights, score: float | None) -> Checkpoint
 
 
 def chosen_device(wanted: str, rank: Rank) -> str:
-    """cpu, cuda:N or mps; "auto" is a GPU where there is one. Raises TrainingError for one that is not there."""
-    if wanted in ("auto", "cuda"):
-        if torch.cuda.is_available():
-            return f"cuda:{rank.local}"
-        if wanted == "cuda":
-            raise TrainingError.at(
-                "device", found="cuda", expected="a CUDA device that torch can use", repair="use cpu"
-            )
-        return "cpu"
-    return wanted
+    """cpu, cuda:N or mps; "auto" is a GPU where there is one. Raises BackendError for one that is not there."""
+    if wanted in ("auto", "cuda") and torch.cuda.is_available():
+        return f"cuda:{rank.local}"
+    return find_device(wanted)
 
 
 def _refuse_over(run: Run) -> None:
@@ -166,7 +186,3 @@ def most_at_a_time(network: Network, recipe: Recipe, device: str) -> int:
             break
         pictures = -(-pictures // 2)
     return pictures
-
-
-def _keep_nothing(name: str, weights: Weights, score: float | None) -> None:
-    """What a rank beside the first keeps."""

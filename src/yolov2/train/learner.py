@@ -24,7 +24,7 @@ from yolov2.network.spec import Network
 from yolov2.train.objective import Objective
 from yolov2.train.optimizer import clamp_weights, darknet_sgd, set_rate
 from yolov2.train.precision import chosen_precision
-from yolov2.train.ranks import world_size
+from yolov2.train.ranks import rank_number, world_size
 from yolov2.train.recipe import Recipe
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -64,9 +64,11 @@ class Learner:
         self.precision = chosen_precision(recipe.precision, self.device)
         self.frozen = _freeze(self.module, recipe.freeze, stop=_last_stop(network))
         self.averaged = copy.deepcopy(self.module).requires_grad_(False) if recipe.ema else None
+        self._has_chances = any(isinstance(part, nn.Dropout) for part in self.module.modules())
         self._norms = [part for part in self.module.modules() if isinstance(part, Norm)]
-        for norm in self._norms:
-            norm.momentum, norm.is_shared = recipe.norm_momentum, recipe.sync_norm
+        self._norm_momentum = torch.tensor(recipe.norm_momentum, device=self.device)  # not a number of Python, for each
+        for norm in self._norms:  # of which torch.compile would compile everything anew
+            norm.momentum, norm.is_shared = self._norm_momentum, recipe.sync_norm
         self.optimizer = darknet_sgd(self.module, momentum=recipe.momentum, decay=recipe.decay)
         self._world = world_size()
         self._forward: nn.Module = self.module
@@ -83,8 +85,13 @@ class Learner:
             layer.eval()
         self._set_norms()
         self.optimizer.zero_grad(set_to_none=True)
+        if self._has_chances:  # by the number of the update, so that a run goes on with those that it would have had
+            chances = np.random.default_rng((self.recipe.seed, self.updates, rank_number()))
+            torch.manual_seed(int(chances.integers(1 << 63)))  # pyright: ignore[reportUnknownMemberType]
+        seen = self.seen
         parts = list(self._parts(images, truths))
         pieces = [self._learn(*part, is_last=index == len(parts) - 1) for index, part in enumerate(parts)]
+        self.seen = seen + self.batch
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip_norm or math.inf)
         norm = self._taken(norm)
@@ -147,8 +154,7 @@ class Learner:
     def _set_norms(self) -> None:
         """The first running statistics are the mean of all so far, as a short run would else end far from its own."""
         if self.recipe.policy != "cfg":  # Darknet: forward_batchnorm_layer takes the same part at all times
-            for norm in self._norms:
-                norm.momentum = max(self.recipe.norm_momentum, 1 / (2 + self.updates))
+            self._norm_momentum.fill_(max(self.recipe.norm_momentum, 1 / (2 + self.updates)))
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from yolov2.data.draws import Augment
 from yolov2.model.region_loss import Head
@@ -45,6 +50,11 @@ class Lesson(Protocol):
         """The files that the store of `batches` holds."""
         ...
 
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same pictures with the same truths alone."""
+        ...
+
     def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
         """The losses. Raises TrainingError for a network that can't learn this."""
         ...
@@ -67,6 +77,10 @@ class Boxes:
     @property
     def pictures(self) -> tuple[str, ...]:
         return self.samples.pictures
+
+    @property
+    def fingerprint(self) -> str:
+        return _of_samples(self.samples)
 
     def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
         return _region_loss(network, recipe, class_weights)
@@ -96,6 +110,10 @@ class Classes:
     def pictures(self) -> tuple[str, ...]:
         return self.samples.pictures
 
+    @property
+    def fingerprint(self) -> str:
+        return _of_samples(self.samples)
+
     def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
         is_faithful = recipe.policy == "cfg"
         return Classification(network, smoothing=recipe.smoothing, class_weights=class_weights, faithful=is_faithful)
@@ -122,11 +140,29 @@ class Scenes:
     def pictures(self) -> tuple[str, ...]:
         return self.shot.backgrounds
 
+    @property
+    def fingerprint(self) -> str:
+        objects = self.shot.cut_outs.objects
+        return _digest(self.shot.backgrounds, *(one.flat for one in objects))
+
     def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
         return _region_loss(network, recipe, class_weights)
 
     def batches(self, store: PictureStore, plan: Plan, augment: Augment, at: Place) -> Numbered[Batch]:
         return self.shot.batches(store, plan.recipe, batch=plan.batch, rank=at.rank.number, world=at.rank.world)
+
+
+def _of_samples(samples: Samples) -> str:
+    columns = samples.labels, samples.starts, samples.boxes, samples.class_ids, samples.difficult, samples.crowd
+    return _digest(samples.pictures, *columns)
+
+
+def _digest(pictures: Iterable[str], *columns: NDArray[Any]) -> str:
+    """Of the names of files, wherever their folder lies, and of numbers."""
+    digest = hashlib.sha256("\n".join(Path(name).name for name in pictures).encode())
+    for column in columns:
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()
 
 
 def _region_loss(network: Network, recipe: Recipe, class_weights: list[float] | None) -> Detection:

@@ -16,7 +16,7 @@ from yolov2.files import refusal, write_whole
 from yolov2.network.spec import Network
 from yolov2.train.loop import Watcher
 
-TERMS = ("box", "object", "no_object", "classes", "prior")
+TERMS = ("box", "object", "no_object", "classes", "prior", "cost")
 COLUMNS = ("update", "epoch", "rate", "side", *TERMS, "total", "score")
 
 
@@ -103,17 +103,20 @@ class Both:
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Saves models of a run: a checkpoint, and Darknet's two files, each whole or not at all."""
+    """Saves models of a run: a checkpoint, and Darknet's three files, each whole or not at all."""
 
     folder: Path
     network: Network
+    names: tuple[str, ...]
     checkpoint: Callable[[Weights, float | None], Checkpoint]  # of weights with this score
 
     def keep(self, name: str, weights: Weights, score: float | None) -> None:
-        """`NAME.safetensors`, `NAME.cfg` and `NAME.weights`."""
+        """`NAME.safetensors`; and `NAME.cfg`, `NAME.names` and `NAME.weights`."""
         write_checkpoint(self.folder / f"{name}.safetensors", self.checkpoint(weights, score))
         with write_whole(self.folder / f"{name}.cfg") as file:
             file.write(format_cfg(replace(self.network, name=name)).encode())
+        with write_whole(self.folder / f"{name}.names") as file:
+            file.write("".join(f"{one}\n" for one in self.names).encode())
         write_weights(self.folder / f"{name}.weights", weights, self.network)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from yolov2.train.batches import Batch
 from yolov2.train.learner import Learner, Losses
 from yolov2.train.memory import is_out_of_memory
 from yolov2.train.plan import Plan
-from yolov2.train.ranks import is_anywhere, world_size
+from yolov2.train.ranks import is_anywhere, number_of_first, world_size
 from yolov2.train.state import load_state, save_state
 from yolov2.train.stream import Numbered
 
@@ -51,22 +51,37 @@ class Run:
     batches: Numbered[Batch]
     folder: Path
     watcher: Watcher
-    keep: Callable[[str, Weights, float | None], None]  # writes `last` and `best`, with the score
+    keep: Callable[[str, Weights, float | None], None]  # writes `last` and `best`, with the score, on the first rank
     validate: Callable[[Weights], float] | None = None
     is_stopped: Callable[[], bool] = field(default=lambda: False)
-    saves: bool = True  # one rank does
+    is_first: bool = True  # of all ranks: the one that judges and saves
+    identity: Mapping[str, str] = field(default_factory=dict[str, str])  # what must be the same where it goes on
     best: float | None = None
     worse: int = 0  # validations since the best one
+    judged: int = 0  # updates at the last validation
 
     def resume(self) -> None:
-        """Go on from what the folder holds. Raises TrainingError, CheckpointError."""
+        """Go on from what the folder holds. Raises TrainingError, also for a run of other things, CheckpointError."""
         progress = load_state(self.folder / STATE, self.learner)
-        self.best, self.worse = progress["best"], progress["worse"]
+        self.best, self.worse, self.judged = progress["best"], progress["worse"], progress["judged"]
+        for name, mine in self.identity.items():
+            if progress["identity"].get(name) != mine:
+                raise TrainingError.at(
+                    printable(self.folder),
+                    found=f"a run with other {name}",
+                    expected="the same to go on with",
+                    repair="go on with what it was begun with, or begin a run with -o in another folder",
+                )
 
     def run(self) -> Outcome:
         """All updates that are left. Raises TrainingError where a loss or a weight is no number, or the memory ends."""
         saved_at = time.monotonic()
         self.watcher.began(updates=self.plan.updates, done=self.learner.updates)
+        done = self.learner.updates
+        if done == 0:
+            self._save_state()
+        elif self._is_due(done) and self.judged < done and self._judge(done):  # it was killed in the middle of it
+            return self._end("patience")
         for batch in self._batches():
             rate = self.plan.rate(batch.number)
             losses = self._learn(batch, rate)
@@ -75,13 +90,13 @@ class Run:
             is_saved = is_due or is_stopped or is_late or batch.number == self.plan.updates
             if is_saved or self._is_looked_at(batch.number):
                 self._look(batch, losses, rate, is_saved=is_saved)  # what is no number is never written
+            if is_due or is_late:
+                self._save()
+                saved_at = time.monotonic()
             if is_due and self._judge(batch.number):
                 return self._end("patience")
             if is_stopped:
                 return self._end("stopped")
-            if is_late:
-                self._save()
-                saved_at = time.monotonic()
         return self._end("done")
 
     def _batches(self) -> Iterator[Batch]:
@@ -131,21 +146,28 @@ class Run:
         """Score the weights, keep the best; whether patience is at its end."""
         assert self.validate is not None
         weights = self.learner.weights()
-        score = self.validate(weights)
+        score = number_of_first(self.validate(weights) if self.is_first else 0.0, device=self.learner.device)
         is_best = self.best is None or score > self.best
         self.best, self.worse = (score, 0) if is_best else (self.best, self.worse + 1)
+        self.judged = update
         self.watcher.validated(update, score, is_best=is_best)
-        if is_best:
+        if is_best and self.is_first:
             self.keep("best", weights, score)
         self._save()
         return 0 < self.plan.recipe.patience <= self.worse
 
     def _save(self) -> None:
-        if not self.saves:
+        self._save_state()
+        if self.is_first:
+            self.keep("last", self.learner.weights(), self.best)
+
+    def _save_state(self) -> None:
+        if not self.is_first:
             return
-        progress: dict[str, Any] = {"best": self.best, "worse": self.worse}
+        progress: dict[str, Any] = {
+            "best": self.best, "worse": self.worse, "judged": self.judged, "identity": dict(self.identity),
+        }  # fmt: skip
         save_state(self.folder / STATE, self.learner, progress)
-        self.keep("last", self.learner.weights(), self.best)
 
     def _end(self, how: str) -> Outcome:
         self._save()

@@ -1,5 +1,7 @@
 """Which number format a training multiplies in, by what the hardware has."""
 
+from pathlib import Path
+
 import torch
 
 
@@ -12,10 +14,16 @@ def chosen_precision(wanted: str, device: torch.device) -> str:
     return "bf16" if device.type == "cpu" and _has_bf16() else "fp32"
 
 
-def _has_bf16() -> bool:
-    """Whether this processor multiplies bf16. One of which the system does not tell (Linux does) counts as without."""
+def _has_bf16(info: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor multiplies bf16 faster than float32; one of which the system does not tell counts as not.
+
+    With AMX it does, and AMD's with AVX-512 do. Intel's with AVX-512 alone do not: docs/benchmarks.md.
+    """
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-            return any(line.startswith("flags") and ("avx512_bf16" in line or "amx_bf16" in line) for line in file)
+        text = info.read_text(encoding="ascii", errors="replace")
     except OSError:
         return False
+    lines = (line.partition(":") for line in text.splitlines())
+    said = {name.strip(): value.split() for name, _, value in lines}
+    flags, vendor = said.get("flags", []), said.get("vendor_id", [])
+    return "amx_bf16" in flags or ("avx512_bf16" in flags and vendor == ["AuthenticAMD"])

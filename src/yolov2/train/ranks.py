@@ -6,9 +6,12 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+
+PATIENCE = timedelta(hours=4)  # of ranks that wait for the first one, which judges the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def joined(*, device: str) -> Generator[Rank]:
     rank = Rank(int(os.environ["RANK"]), world, local, beside)
     if is_cuda:
         torch.cuda.set_device(rank.local)
-    dist.init_process_group("nccl" if is_cuda else "gloo")
+    dist.init_process_group("nccl" if is_cuda else "gloo", timeout=PATIENCE)
     try:
         yield rank
     finally:
@@ -52,6 +55,21 @@ def is_anywhere(is_here: bool, *, device: torch.device) -> bool:
     answer = torch.tensor(int(is_here), device=device)
     dist.all_reduce(answer, dist.ReduceOp.MAX)  # pyright: ignore[reportUnknownMemberType] - no type of a group
     return bool(answer)
+
+
+def number_of_first(number: float, *, device: torch.device) -> float:
+    """The number that the first rank has; all are to ask together, and the others wait for it."""
+    if world_size() == 1:
+        return number
+    dtype = torch.float32 if device.type == "mps" else torch.float64
+    answer = torch.tensor(number, dtype=dtype, device=device)
+    dist.broadcast(answer, src=0)  # pyright: ignore[reportUnknownMemberType] - no type of a group
+    return float(answer)
+
+
+def rank_number() -> int:
+    """Which one this is."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def world_size() -> int:

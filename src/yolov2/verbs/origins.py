@@ -59,6 +59,8 @@ def network_for(material: Material, origin: Origin | None, recipe: Recipe, *, te
         what = "anchors: those" if base.region is not None else "last layer: that"
         tell(f"{what} of the model, which is for the same {len(material.classes)} classes")
         return replace(base, training=options).at_size(side, side)
+    if has_tree(base):
+        tell("the tree of the model is left out: what is learned are the classes of the data, side by side")
     anchors = None
     if base.region is not None:
         anchors = _anchors(material, base, len(base.region.anchors), recipe, tell)
@@ -69,9 +71,14 @@ def network_for(material: Material, origin: Origin | None, recipe: Recipe, *, te
 
 def is_same(material: Material, origin: Origin | None) -> bool:
     """Whether the model does the same with the classes of the data: find them, or tell them apart."""
-    if origin is None or origin.names != material.classes:
+    if origin is None or origin.names != material.classes or has_tree(origin.network):
         return False
     return (origin.network.region is not None) == (material.task == "detect")
+
+
+def has_tree(network: Network) -> bool:
+    """Whether its classes are those of a WordTree."""
+    return getattr(network.head, "tree", None) is not None
 
 
 def start_of(network: Network, material: Material, origin: Origin | None, recipe: Recipe) -> Start:
