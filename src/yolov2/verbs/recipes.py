@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from yolov2.files import write_whole
 from yolov2.train.cfg_recipe import recipe_of_cfg
 from yolov2.train.loop import STATE
 from yolov2.train.recipe import Recipe, format_recipe
-from yolov2.verbs.choices import with_short_warm_up
 from yolov2.verbs.origins import Origin, base_of
 
 RECIPE = "recipe.toml"
@@ -34,8 +33,6 @@ def chosen_recipe(
     changes: Mapping[str, Any],
     *,
     size: int | None,
-    pictures: int,
-    tell: Callable[[str], None],
 ) -> Recipe:
     """The recipe asked for, else by the task and by whether there is something to start from; with its changes.
 
@@ -53,7 +50,7 @@ def chosen_recipe(
     if task == "detect" and chosen.augment in OF_CLASSES:
         found, repair = f"augment = {chosen.augment}, for pictures with a class each", "take a recipe for boxes"
         raise TrainingError.at("recipe", found=found, expected="one for pictures with boxes", repair=repair)
-    return with_short_warm_up(chosen, pictures, fixed=changes, tell=tell)
+    return chosen
 
 
 def kept_recipe(folder: Path) -> Recipe:

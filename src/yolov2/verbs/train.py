@@ -14,7 +14,7 @@ from yolov2.train.loop import Watcher
 from yolov2.train.one_shot import CHANGES, EPOCH, OneShot
 from yolov2.train.ranks import joined
 from yolov2.train.recipe import Recipe
-from yolov2.verbs.choices import fitted_to_data, fitted_to_memory
+from yolov2.verbs.choices import fitted_to_data, fitted_to_memory, with_short_warm_up
 from yolov2.verbs.exams import Hardware, exam_of, verdict
 from yolov2.verbs.material import from_cut_outs, from_data
 from yolov2.verbs.origins import find_origin, network_for, start_of
@@ -94,10 +94,11 @@ def train(
         if kept is not None:
             chosen = resumed(kept, size=size, changes=changes)
         else:
-            chosen = chosen_recipe(recipe, task, origin, values, size=size, pictures=pictures, tell=tell)
+            chosen = chosen_recipe(recipe, task, origin, values, size=size)
             if recipe is None and material is not None and overfit is None:
                 fixed = {*changes, *(() if size is None else ("sizes",))}
                 chosen = fitted_to_data(chosen, material.samples, fixed=fixed, tell=tell)
+            chosen = with_short_warm_up(chosen, pictures, fixed=values, tell=tell)
         if material is None:
             assert shot is not None
             material = from_cut_outs(shot, chosen, folder / HELD_BACK, where=str(one_shot))
