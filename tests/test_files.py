@@ -2,14 +2,12 @@
 
 import errno
 import os
-import resource
 import stat
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from full_disks import files_no_longer_than
 from yolov2.errors import OutputError
 from yolov2.files import write_whole
 
@@ -114,7 +112,7 @@ def test_a_full_disk_is_refused(tmp_path: Path) -> None:
 def test_a_disk_that_ends_within_the_file_leaves_the_old_one(tmp_path: Path, size: int) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
-    with _files_no_longer_than(1_000), pytest.raises(OutputError) as caught, write_whole(path) as file:
+    with files_no_longer_than(1_000), pytest.raises(OutputError) as caught, write_whole(path) as file:
         file.write(bytes(size))
     assert str(caught.value) == f"{path}: found File too large, expected a file to write; choose another path"
     assert path.read_bytes() == b"old"
@@ -125,13 +123,3 @@ def test_the_error_of_another_file_stays_its_own(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), write_whole(tmp_path / "a.bin"):
         (tmp_path / "none").read_bytes()
     assert list(tmp_path.iterdir()) == []
-
-
-@contextmanager
-def _files_no_longer_than(size: int) -> Generator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -8,27 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from sure_model import SURE_CFG
 from yolov2.cli.main import main
 from yolov2.darknet.cfg import read_cfg
 from yolov2.darknet.weights import Weights, write_weights
 
-CFG = """[net]
-width=32
-height=32
-channels=3
-
-[convolutional]
-filters=7
-size=1
-stride=32
-activation=linear
-
-[region]
-anchors=0.5,0.5
-classes=2
-num=1
-softmax=1
-"""
 BIASES = np.array([0, 0, 0, 0, 3, 2, 0], np.float32)  # the middle half; objectness sigmoid(3), softmax(2, 0)
 
 
@@ -56,7 +40,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with small.cfg, its weights and names, and pictures grey.jpg and grey.png, 64 x 64."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
-    Path("small.cfg").write_text(CFG)
+    Path("small.cfg").write_text(SURE_CFG)
     Path("small.names").write_text("cat\ndog\n")
     network = read_cfg(Path("small.cfg"))
     layer = {"biases": BIASES, "weights": np.zeros((7, 3, 1, 1), np.float32)}

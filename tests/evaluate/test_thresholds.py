@@ -8,29 +8,13 @@ import numpy as np
 import pytest
 
 from small_sets import voc_object, voc_xml, write_voc
+from sure_model import SURE_CFG
 from yolov2.checkpoint.file import read_checkpoint
 from yolov2.detect.detector import Detector
 from yolov2.errors import ModelError, OutputError, Yolov2Warning
 from yolov2.evaluate.evaluation import evaluate
 from yolov2.evaluate.thresholds import store_thresholds
 
-CFG = """[net]
-width=32
-height=32
-channels=3
-
-[convolutional]
-filters=7
-size=1
-stride=32
-activation=linear
-
-[region]
-anchors=0.5,0.5
-classes=2
-num=1
-softmax=1
-"""
 NUMBERS = np.array([0, 0, 0, 0, 3, 2, 0], np.float32)  # cat 0.839 and fox 0.114 in the middle of every picture
 
 
@@ -41,7 +25,7 @@ def model(tmp_path, monkeypatch):
     both = voc_xml(voc_object("cat", (16, 6, 45, 35)), voc_object("fox", (16, 6, 45, 35)))
     write_voc(tmp_path / "pets", {"a": both}, {"val": ["a"]})
     path = tmp_path / "small.cfg"
-    path.write_text(CFG)
+    path.write_text(SURE_CFG)
     (tmp_path / "small.names").write_text("cat\nfox\n")
     header = np.array([0, 2, 0], np.int32).tobytes() + np.array([0], np.int64).tobytes()
     (tmp_path / "small.weights").write_bytes(header + NUMBERS.tobytes() + np.zeros(21, np.float32).tobytes())

@@ -6,26 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from sure_model import SURE_CFG
 from yolov2.darknet.cfg import read_cfg
 from yolov2.darknet.weights import Weights, write_weights
 
-CFG = """[net]
-width=32
-height=32
-channels=3
-
-[convolutional]
-filters=7
-size=1
-stride=32
-activation=linear
-
-[region]
-anchors=0.5,0.5
-classes=2
-num=1
-softmax=0
-"""
+CFG = SURE_CFG.replace("softmax=1", "softmax=0")
 # The middle half of the picture; objectness sigmoid(3) = .953, cat sigmoid(2) = .881, dog sigmoid(-.3) = .426.
 BIASES = np.array([0, 0, 0, 0, 3, 2, -0.3], np.float32)
 

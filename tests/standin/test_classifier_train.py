@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from darknet_runs import files, kept, updates
 from voices import FakeVoice
 from yolov2.darknet.cfg import read_cfg
 from yolov2.darknet.weights import Weights, initial_weights, read_weights, write_weights
@@ -77,19 +78,6 @@ def trained(*words: str, status: int = 0, stop_after: int | None = None) -> Fake
     return voice
 
 
-def updates(voice: FakeVoice) -> list[tuple[str, ...]]:
-    """Number, epochs, loss, average, rate, seconds and pictures of every update."""
-    return [match.groups() for match in map(UPDATE.fullmatch, voice.said) if match]
-
-
-def kept(name: str) -> Weights:
-    return read_weights(Path("backup", name), read_cfg(Path("my.cfg")))
-
-
-def files() -> list[str]:
-    return sorted(path.name for path in Path("backup").iterdir())
-
-
 def slowly(rates: list[float]) -> tuple[list[float], list[float]]:
     """Darknet's losses of black pictures, and the biases at the end; weights stay 0, as their inputs are."""
     b, memory, losses = list(BIASES), [0.0] * 3, []
@@ -105,7 +93,7 @@ def slowly(rates: list[float]) -> tuple[list[float], list[float]]:
 
 
 def test_losses_rates_and_weights_are_those_of_a_slow_twin(school):
-    found = updates(trained("my.weights"))
+    found = updates(UPDATE, trained("my.weights"))
     rates = [0.05 * (1 - number / 3) ** 2 for number in (1, 2, 3)]
     losses, biases = slowly(rates)
     assert [(one[0], one[1], one[6]) for one in found] == [
@@ -133,7 +121,7 @@ def test_the_lines_before_and_around_an_update(school):
 
 def test_every_epoch_leaves_its_weights(school):
     cfg(batch=6, max_batches=4)  # 6, 12, 18 and 24 pictures: epochs 1, 3, 4 and 6 of four
-    found = updates(trained())
+    found = updates(UPDATE, trained())
     assert [one[1] for one in found] == ["1.500", "3.000", "4.500", "6.000"]
     assert files() == ["my.weights", "my_1.weights", "my_3.weights", "my_4.weights", "my_6.weights"]
     assert [kept(name).seen for name in files()] == [24, 6, 12, 18, 24]
@@ -142,7 +130,7 @@ def test_every_epoch_leaves_its_weights(school):
 def test_a_backup_is_kept_every_thousand_updates(school):
     cfg(max_batches=1001, batch=1, subdivisions=1)
     write_weights("later.weights", Weights(read("my.weights").layers, seen=998), read_cfg(Path("my.cfg")))
-    assert [one[0] for one in updates(trained("later.weights"))] == ["999", "1000", "1001"]
+    assert [one[0] for one in updates(UPDATE, trained("later.weights"))] == ["999", "1000", "1001"]
     assert kept("my.backup").seen == 1000
 
 
@@ -154,15 +142,15 @@ def test_a_run_goes_on_where_its_weights_were_and_clear_begins_anew(school):
     trained()
     cfg(max_batches=5)
     voice = trained("backup/my.weights")
-    assert [one[0] for one in updates(voice)] == ["4", "5"]
+    assert [one[0] for one in updates(UPDATE, voice)] == ["4", "5"]
     assert voice.noted == ["goes on behind update 3; what the momentum remembered is lost, as in Darknet"]
-    assert [one[0] for one in updates(trained("backup/my.weights", "-clear"))] == ["1", "2", "3", "4", "5"]
+    assert [one[0] for one in updates(UPDATE, trained("backup/my.weights", "-clear"))] == ["1", "2", "3", "4", "5"]
 
 
 def test_without_max_batches_it_goes_on_until_somebody_stops_it(school):
     cfg(max_batches=0, policy="constant")
     voice = trained(status=130, stop_after=6)
-    assert [one[0] for one in updates(voice)] == ["1", "2", "3", "4", "5", "6", "7"]
+    assert [one[0] for one in updates(UPDATE, voice)] == ["1", "2", "3", "4", "5", "6", "7"]
     assert kept("my.backup").seen == 28
     assert "my.weights" not in files()
 
@@ -181,7 +169,7 @@ def test_a_new_size_is_told_every_forty_updates(school):
 def test_a_tree_is_learned_along_the_path_of_each_label(school):
     Path("my.tree").write_text("dog -1\ncat 0\nhorse 0\n")
     cfg(LAYERS + "tree=my.tree\n", max_batches=1)
-    found = updates(trained("my.weights"))
+    found = updates(UPDATE, trained("my.weights"))
     cat, horse = (math.exp(one) / (math.exp(BIASES[1]) + math.exp(BIASES[2])) for one in BIASES[1:])
     assert float(found[0][2]) == pytest.approx(-(math.log(cat) + math.log(horse)) / 4, abs=2 * DIGITS)
 
@@ -199,13 +187,13 @@ def test_pictures_without_a_class_are_named_and_the_others_are_learned(school):
     voice = trained(status=1)
     assert [line.partition(":")[0] for line in voice.failed] == ["train.list"]
     assert "no label in pictures/none.png" in voice.failed[0]
-    assert updates(voice)[0][1] == "1.333"  # of three lines in the list
+    assert updates(UPDATE, voice)[0][1] == "1.333"  # of three lines in the list
 
 
 @pytest.mark.filterwarnings("ignore:pictures/cat1.png.*it is left out:yolov2.errors.Yolov2Warning")
 def test_a_picture_that_cannot_be_read_is_left_out(school):
     Path("pictures/cat1.png").write_bytes(b"no picture")
-    assert len(updates(trained(status=1))) == 3
+    assert len(updates(UPDATE, trained(status=1))) == 3
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
+from darknet_runs import files, kept, updates
+from sure_model import SURE_CFG
 from voices import FakeVoice
 from yolov2.darknet.cfg import parse_cfg, read_cfg
-from yolov2.darknet.weights import Weights, initial_weights, parse_weights, read_weights, write_weights
+from yolov2.darknet.weights import Weights, initial_weights, parse_weights, write_weights
 from yolov2.errors import CfgError, FormatError, LabelError, ModelError, NamesError, TrainingError, WeightsError
 from yolov2.model.blocks import Norm
 from yolov2.model.region_loss import Head
@@ -37,21 +39,7 @@ scales=.1,.5
 burn_in=2
 max_batches=6
 """
-HEAD = """
-[convolutional]
-filters=7
-size=1
-stride=32
-activation=linear
-
-[region]
-anchors=0.5,0.5
-classes=2
-num=1
-softmax=0
-jitter=0
-object_scale=5
-"""
+HEAD = "\n" + SURE_CFG[SURE_CFG.index("[conv") :].replace("softmax=1", "softmax=0") + "jitter=0\nobject_scale=5\n"
 TRUNK = """
 [convolutional]
 batch_normalize=1
@@ -100,19 +88,6 @@ def trained(*words: str, status: int = 0, stop_after: int | None = None, **optio
     return voice
 
 
-def updates(voice: FakeVoice) -> list[tuple[str, ...]]:
-    """Number, loss, average, rate, seconds and pictures of every update."""
-    return [match.groups() for match in map(UPDATE.fullmatch, voice.said) if match]
-
-
-def kept(name: str) -> Weights:
-    return read_weights(Path("backup", name), read_cfg(Path("my.cfg")))
-
-
-def files() -> list[str]:
-    return sorted(path.name for path in Path("backup").iterdir())
-
-
 # --- what is learned --------------------------------------------------------------------------------------------------
 
 
@@ -148,7 +123,7 @@ RATES = [0.05 * (1 / 2) ** 4, 0.05, 0.05, 0.005, 0.005, 0.0025]  # burn_in=2 wit
 
 
 def test_losses_rates_and_weights_are_those_of_a_slow_twin(school):
-    found = updates(trained("my.weights"))
+    found = updates(UPDATE, trained("my.weights"))
     losses, biases = slowly(RATES)
     assert [int(one[0]) for one in found] == [1, 2, 3, 4, 5, 6]
     assert [one[5] for one in found] == ["4", "8", "12", "16", "20", "24"]
@@ -237,14 +212,14 @@ def test_weights_are_kept_every_hundred_updates_and_a_run_goes_on_from_them(scho
     voice = trained()
     assert files() == ["my.backup", "my_100.weights", "my_200.weights", "my_final.weights"]
     assert [kept(name).seen for name in files()] == [800, 400, 800, 800]
-    assert len(updates(voice)) == 200
+    assert len(updates(UPDATE, voice)) == 200
     assert voice.told.count("Saving weights to backup/my.backup") == 2
     cfg(max_batches=202, learning_rate=1e-6)
     voice = trained("backup/my.backup")
-    assert [(one[0], one[5]) for one in updates(voice)] == [("201", "804"), ("202", "808")]
+    assert [(one[0], one[5]) for one in updates(UPDATE, voice)] == [("201", "804"), ("202", "808")]
     assert voice.noted == ["goes on behind update 200; what the momentum remembered is lost, as in Darknet"]
     assert kept("my_final.weights").seen == 808
-    assert [one[0] for one in updates(trained("backup/my_100.weights", "-clear"))][:2] == ["1", "2"]
+    assert [one[0] for one in updates(UPDATE, trained("backup/my_100.weights", "-clear"))][:2] == ["1", "2"]
 
 
 def test_a_run_that_goes_on_is_the_whole_run_but_for_the_momentum(school):
@@ -262,7 +237,7 @@ def test_a_run_that_goes_on_is_the_whole_run_but_for_the_momentum(school):
 def test_a_run_that_is_done_writes_its_last_weights_and_says_so(school):
     trained()
     voice = trained("backup/my_final.weights")
-    assert updates(voice) == []
+    assert updates(UPDATE, voice) == []
     assert voice.noted == [
         "6 of 6 updates are done, so nothing is left to learn; -clear begins anew, max_batches= in the cfg says how many"
     ]
@@ -273,7 +248,7 @@ def test_ctrl_c_keeps_the_weights_so_far(school):
     voice = trained("my.weights", status=130, stop_after=2)
     assert files() == ["my.backup"]
     assert kept("my.backup").seen == 12
-    assert len(updates(voice)) == 3
+    assert len(updates(UPDATE, voice)) == 3
     assert voice.noted == ["interrupted; the weights so far are kept"]
 
 
@@ -376,7 +351,7 @@ def test_a_picture_that_is_not_there_is_named_and_the_rest_is_learned(school):
     voice = trained(status=1)
     assert len(voice.failed) == 1
     assert "images/2.png" in voice.failed[0]
-    assert len(updates(voice)) == 6
+    assert len(updates(UPDATE, voice)) == 6
 
 
 def test_odd_labels_are_told_and_a_picture_without_labels_is_background(school):
@@ -460,7 +435,7 @@ def test_a_cfg_that_is_not_trained_is_refused(school, change, kind, message):
 
 def test_a_batch_that_does_not_divide_is_what_darknet_makes_of_it(school):
     cfg(batch=5, subdivisions=2)
-    assert [one[5] for one in updates(trained())] == ["4", "8", "12", "16", "20", "24"]
+    assert [one[5] for one in updates(UPDATE, trained())] == ["4", "8", "12", "16", "20", "24"]
 
 
 def test_a_data_file_without_a_folder_for_weights_is_refused(school, monkeypatch):

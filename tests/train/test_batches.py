@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from made_anywhere import assert_made_anywhere
 from painted_sets import sample, write_samples
 from yolov2.data.augment import Draw, Mosaic, quickly_changed
 from yolov2.errors import Yolov2Warning
@@ -47,19 +48,7 @@ def test_a_batch_is_the_same_whatever_was_made_before_and_wherever(samples, stor
     expected = {number: first.make(number, SIZE) for number in range(1, 10)}
     with PictureStore(samples.pictures, side=64) as fresh:
         again = batches(samples, fresh, augment=augment)
-        for number in (7, 2, 9, 2):
-            assert_equal(again.make(number, SIZE), expected[number])
-        found = {}
-        threads = [
-            threading.Thread(target=lambda number=number: found.update({number: again.make(number, SIZE)}))
-            for number in reversed(expected)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    for number, batch in found.items():
-        assert_equal(batch, expected[number])
+        assert_made_anywhere(again, expected, SIZE, assert_equal, numbers=(7, 2, 9, 2))
 
 
 def test_another_seed_makes_another_batch(samples, store):

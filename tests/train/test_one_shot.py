@@ -1,7 +1,6 @@
 """Made-up pictures come by their number alone, their truths are what can be seen, and a detector learns from them."""
 
 import gc
-import threading
 import tracemalloc
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 
 from drawn_objects import CLASSES, Plain, write_objects
+from made_anywhere import assert_made_anywhere
 from small_sets import write_picture
 from yolov2.boxes import pairwise_iou
 from yolov2.data.cutouts import CutOuts, Object, read_cut_outs
@@ -60,19 +60,7 @@ def test_a_batch_is_the_same_whatever_was_made_before_and_wherever(cut_outs, bac
     first = OneShotBatches(cut_outs, backgrounds, batch=3, seed=5)
     expected = {number: first.make(number, SIZE) for number in range(1, 8)}
     again = OneShotBatches(cut_outs, backgrounds, batch=3, seed=5)
-    for number in (6, 2, 7, 2):
-        assert_equal(again.make(number, SIZE), expected[number])
-    found = {}
-    threads = [
-        threading.Thread(target=lambda number=number: found.update({number: again.make(number, SIZE)}))
-        for number in reversed(expected)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for number, batch in found.items():
-        assert_equal(batch, expected[number])
+    assert_made_anywhere(again, expected, SIZE, assert_equal, numbers=(6, 2, 7, 2))
     for batch in again.stream(((number, SIZE) for number in expected), workers=3):
         assert_equal(batch, expected[batch.number])
     assert again.waited_s > 0

@@ -65,8 +65,8 @@ class Lesson(Protocol):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Boxes:
-    """Pictures with boxes."""
+class OfSamples:
+    """What all lessons of a data set have alike."""
 
     samples: Samples
 
@@ -80,7 +80,14 @@ class Boxes:
 
     @property
     def fingerprint(self) -> str:
-        return _of_samples(self.samples)
+        found = self.samples
+        columns = found.labels, found.starts, found.boxes, found.class_ids, found.difficult, found.crowd
+        return _digest(found.pictures, *columns)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Boxes(OfSamples):
+    """Pictures with boxes."""
 
     def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
         return _region_loss(network, recipe, class_weights)
@@ -97,22 +104,8 @@ class Boxes:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Classes:
+class Classes(OfSamples):
     """Pictures with one class each."""
-
-    samples: Samples
-
-    @property
-    def inputs(self) -> int:
-        return len(self.samples)
-
-    @property
-    def pictures(self) -> tuple[str, ...]:
-        return self.samples.pictures
-
-    @property
-    def fingerprint(self) -> str:
-        return _of_samples(self.samples)
 
     def objective(self, network: Network, recipe: Recipe, class_weights: list[float] | None) -> Objective:
         is_faithful = recipe.policy == "cfg"
@@ -150,11 +143,6 @@ class Scenes:
 
     def batches(self, store: PictureStore, plan: Plan, augment: Augment, at: Place) -> Numbered[Batch]:
         return self.shot.batches(store, plan.recipe, batch=plan.batch, rank=at.rank.number, world=at.rank.world)
-
-
-def _of_samples(samples: Samples) -> str:
-    columns = samples.labels, samples.starts, samples.boxes, samples.class_ids, samples.difficult, samples.crowd
-    return _digest(samples.pictures, *columns)
 
 
 def _digest(pictures: Iterable[str], *columns: NDArray[Any]) -> str:
