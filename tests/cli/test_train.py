@@ -90,7 +90,7 @@ def test_a_run_leaves_models_a_log_pictures_and_its_recipe(yolov2, data):
     np.testing.assert_array_equal(
         read_weights(Path("run/last.weights"), network).layers[0]["weights"], last.layers[0]["weights"]
     )
-    assert sorted(path.name for path in Path("run/pictures").iterdir()) == ["p6.jpg", "p7.jpg"]
+    assert sorted(path.name for path in Path("run/pictures").iterdir()) == ["1-p6.jpg", "2-p7.jpg"]
     rows = list(csv.DictReader(Path("run/log.csv").read_text().splitlines()))
     assert [row["update"] for row in rows if row["total"]] == ["1", "2", "3", "4", "5", "6"]
     assert "batch = 2\n" in Path("run/recipe.toml").read_text()
@@ -103,7 +103,7 @@ def test_a_run_goes_on_and_another_is_not_written_over(yolov2, data):
     again = yolov2(*words)
     assert again.status == 2
     assert again.err.endswith(
-        "run: found a run's state.safetensors, expected a new folder; go on with it by --resume, or choose another folder with -o\n"
+        "run: found state.safetensors, expected a folder without it; choose another folder with -o, or go on with a run there by --resume\n"
     )
     over = yolov2(*words, "--resume")
     assert over.err.endswith(
@@ -117,6 +117,59 @@ def test_a_run_goes_on_and_another_is_not_written_over(yolov2, data):
     assert none.err.endswith(
         "new: found no state.safetensors, expected an interrupted run; leave --resume out, or name the folder of the run\n"
     )
+
+
+def test_a_refused_resume_leaves_the_recipe_of_the_run(yolov2, data):
+    words = ("train", data, "-o", "run", *SHORT)
+    assert yolov2(*words, "--set", "batches=3").status == 0
+    before = Path("run/recipe.toml").read_text()
+    assert yolov2(*words, "--resume", "--epochs", "0.5").status == 2
+    assert Path("run/recipe.toml").read_text() == before
+    (data / "ImageSets/Main/train.txt").write_text("p0\np1\np2\n")
+    assert "run: found a run with other " in yolov2(*words, "--resume", "--set", "batches=9").err
+    assert Path("run/recipe.toml").read_text() == before
+    assert "did you mean modern?" in yolov2(*words, "--resume", "--recipe", "moderm").err
+
+
+@pytest.mark.parametrize("more", [(), ("--overfit", "2")])
+@pytest.mark.parametrize("name", ["recipe.toml", "log.csv", "pictures/p0.jpg", "last.safetensors"])
+def test_what_lies_in_the_folder_is_not_written_over(yolov2, data, name, more):
+    Path("mine/pictures").mkdir(parents=True)
+    if not name.startswith("pictures"):
+        Path("mine/pictures").rmdir()
+    Path("mine", name).write_text("epochs = 3 # mine\n")
+    said = yolov2("train", data, "-o", "mine", *SHORT, *more)
+    assert said.status == 2
+    assert f"mine: found {name.partition('/')[0]}, expected a folder without it; " in said.err
+    assert [path.name for path in Path("mine").iterdir()] == [name.partition("/")[0]]
+
+
+def test_fewer_shapes_of_boxes_than_anchors_are_so_many_anchors(yolov2, data):
+    for path in (data / "Annotations").iterdir():
+        path.write_text(voc_xml(voc_object("mug", (5, 5, 30, 30))))
+    said = yolov2("train", data, "-o", "run", *SHORT, "--set", "batches=1")
+    assert said.status == 0, said.err
+    assert "anchors: 1 in place of 2, as the boxes have no more different shapes" in said.err
+    network = read_cfg(Path("run/last.cfg"))
+    assert network.region is not None
+    assert len(network.region.anchors) == 1
+
+
+@pytest.mark.parametrize(
+    "environment, words, message",
+    [
+        ({"RANK": "0", "WORLD_SIZE": "1"}, (), "yolov2: torchrun: found processes that do not meet ("),
+        ({"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}, ("--device", "mps"), "yolov2: device: found mps under torchrun, "),
+    ],
+)  # fmt: skip
+def test_processes_that_can_not_join_are_told_in_one_line(yolov2, data, monkeypatch, environment, words, message):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    said = yolov2("train", data, "-o", "run", *SHORT, *words)
+    assert said.status == 2
+    assert said.err.startswith(message)
+    assert said.err.count("\n") == 1
 
 
 def test_what_is_learned_by_heart_is_judged(yolov2, data):

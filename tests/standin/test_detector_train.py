@@ -388,6 +388,20 @@ def test_a_list_of_names_that_is_too_short_is_refused(school):
         trained()
 
 
+@pytest.mark.parametrize(
+    "changes, found",
+    [
+        ({"policy": "poly", "max_batches": 0}, "policy=poly without max_batches= in [net], expected a run with an end"),
+        ({"policy": "step", "step": 0}, "policy=step with step=0 in [net], expected a step of 1 or more"),
+    ],
+)
+def test_a_rate_that_is_none_is_refused(school, changes, found):
+    cfg(**changes)
+    with pytest.raises(CfgError) as caught:
+        trained()
+    assert str(caught.value).startswith(f"my.cfg: found {found}")
+
+
 def test_labels_of_classes_that_the_network_does_not_have_are_refused(school):
     Path("my.data").write_text("classes=3\ntrain=train.txt\nbackup=backup\n")
     Path("labels/1.txt").write_text("2 .5 .5 .5 .5\n")

@@ -94,10 +94,46 @@ def test_a_rank_beside_the_first_is_not_judged_and_keeps_nothing(tmp_path):
     assert (len(heard.scores), kept, list((tmp_path / "run").iterdir())) == (6, {}, [])
 
 
+def test_patience_begins_after_the_warm_up(tmp_path):
+    recipe = replace(RECIPE, validate_every=4 / 7, patience=2, warmup=5)
+    run = tiny_run(tmp_path, recipe=recipe, validate=lambda weights: 0.0)
+    assert run.run() == Outcome(7, 0.0, "patience")
+
+
+def test_the_last_weights_are_kept_with_their_own_score(tmp_path):
+    """None where they were not judged."""
+    kept, scores = [], iter([0.2, 0.9, 0.4])
+    recipe = replace(RECIPE, validate_every=16 / 7)  # every fourth update
+    run = tiny_run(
+        tmp_path, recipe=recipe, validate=lambda weights: next(scores),
+        keep=lambda name, weights, score: kept.append((name, weights.seen // 4, score)),
+    )  # fmt: skip
+    run.run()
+    assert [one for one in kept if one[0] == "last"] == [
+        ("last", 4, None), ("last", 4, 0.2), ("last", 8, None), ("last", 8, 0.9), ("last", 12, None), ("last", 12, 0.4),
+        ("last", 12, 0.4),
+    ]  # fmt: skip
+    assert [one for one in kept if one[0] == "best"] == [("best", 4, 0.2), ("best", 8, 0.9)]
+
+
+def test_a_run_killed_in_its_last_validation_is_judged_when_it_goes_on(tmp_path):
+    recipe = replace(RECIPE, validate_every=1000)
+    first = tiny_run(tmp_path, recipe=recipe, validate=lambda weights: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        first.run()
+    kept = Kept()
+    second = tiny_run(tmp_path, recipe=recipe, validate=lambda weights: 0.7, keep=kept.keep)
+    second.resume()
+    assert not second.is_over
+    assert second.run() == Outcome(12, 0.7, "done")
+    assert set(kept) == {"best", "last"}
+    assert second.is_over
+
+
 def test_the_best_weights_are_kept_and_patience_ends_a_run(tmp_path):
     scores = iter([0.2, 0.5, 0.4, 0.3, 0.9])
     kept, heard = Kept(), Heard()
-    recipe = replace(RECIPE, validate_every=4 / 7, patience=2)  # every update
+    recipe = replace(RECIPE, validate_every=4 / 7, patience=2, warmup=1)  # every update
     run = tiny_run(tmp_path, recipe=recipe, keep=kept.keep, watcher=heard, validate=lambda weights: next(scores))
     assert run.run() == Outcome(4, 0.5, "patience")
     assert heard.scores == [(1, 0.2, True), (2, 0.5, True), (3, 0.4, False), (4, 0.3, False)]

@@ -91,3 +91,21 @@ def test_values_come_as_texts_or_as_they_are():
 def test_odd_names_of_classes_come_back():
     recipe = Recipe(class_weights={'R"B\\C é\x7f\n': 2.0})
     assert parse_recipe(format_recipe(recipe), where="a.toml") == recipe
+
+
+def test_epochs_take_the_place_of_batches_wherever_they_stand():
+    base = Recipe(batches=7)
+    assert parse_recipe("epochs = 3", where="r.toml", base=base).batches is None
+    assert base.changed({"epochs": "3"}).batches is None
+    assert parse_recipe("epochs = 3\nbatches = 5", where="r.toml", base=base).batches == 5
+
+
+def test_kinds_are_refused_before_the_ranges_of_a_recipe_are_known():
+    Recipe.check_kinds({"scales": "[0.5, 0.5, 0.5]", "batch": "0"})
+    for values, message in (
+        ({"scale": "big"}, "--set: found scale = big, expected two numbers in a list; correct it"),
+        ({"bach": "3"}, "--set: found bach, expected a field of a recipe, such as batch; docs/recipes.md lists all"),
+    ):
+        with pytest.raises(RecipeError) as refusal:
+            Recipe.check_kinds(values)
+        assert str(refusal.value) == message

@@ -101,7 +101,7 @@ def train(
         ) from missing
     messages = options.messages_of(ctx)
     short = {name: chosen.pop(name) for name in ("epochs", "batch", "patience", "freeze", "difficult")}
-    Recipe().changed(changes)  # refused here for what they are
+    Recipe.check_kinds(changes)  # before the data are read
     asked: dict[str, Any] = {name: value for name, value in short.items() if value is not None} | changes
     rank = int(os.environ.get("RANK", "0"))  # torchrun sets it
     if rank:
@@ -128,12 +128,12 @@ def train(
             "updates": run.updates,
         }
         print(json.dumps(fields | {"ended": run.ended}))
-    if overfit is not None:
-        return DONE if run.score is not None and run.score > exams.LEARNED else SOME_FAILED
     if run.ended == "stopped":
         if not rank:
             messages.say("yolov2: stopped and saved; the same line with --resume goes on")
         return INTERRUPTED
+    if overfit is not None:
+        return DONE if run.score is not None and run.score > exams.LEARNED else SOME_FAILED
     return DONE
 
 

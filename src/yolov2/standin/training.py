@@ -26,11 +26,10 @@ from yolov2.train.cfg_recipe import recipe_of_cfg
 from yolov2.train.job import ALONE, chosen_device
 from yolov2.train.learner import Learner, Losses
 from yolov2.train.loop import finite_losses
-from yolov2.train.memory import MIB, bytes_needed, is_out_of_memory
+from yolov2.train.memory import check_memory, is_out_of_memory
 from yolov2.train.objective import Objective
 from yolov2.train.recipe import Recipe
 from yolov2.train.schedule import darknet_rate
-from yolov2.train.store import free_memory
 from yolov2.train.stream import Numbered, Size
 
 SEED = 0
@@ -122,9 +121,20 @@ def as_trained(network: Network, cfg: str) -> tuple[Network, Recipe]:
     if network.input.channels != 3:
         found, repair = f"channels={network.input.channels} in [net]", "write channels=3"
         raise CfgError.at(printable(cfg), found=found, expected="3, as pictures are RGB in training", repair=repair)
+    _check_policy(options, cfg)
     batch = mini_batch * options.subdivisions
     recipe = replace(recipe_of_cfg(network), batch=batch, mini_batch=mini_batch, precision="fp32", seed=SEED)
     return replace(network, training=replace(options, batch=batch)), recipe
+
+
+def _check_policy(options: TrainingOptions, cfg: str) -> None:
+    """Raises CfgError for a learning rate that is none. Darknet divides by these, and trains with what comes of it."""
+    if options.policy == "poly" and not options.max_batches:
+        found, expected = "policy=poly without max_batches= in [net]", "a run with an end, where the rate is 0"
+        raise CfgError.at(printable(cfg), found=found, expected=expected, repair="write max_batches=")
+    if options.policy == "step" and options.step < 1:
+        found, expected = f"policy=step with step={options.step} in [net]", "a step of 1 or more"
+        raise CfgError.at(printable(cfg), found=found, expected=expected, repair="write step=")
 
 
 def room_for_pictures(network: Network, recipe: Recipe, cfg: str, *, largest: int) -> int | None:
@@ -135,15 +145,11 @@ def room_for_pictures(network: Network, recipe: Recipe, cfg: str, *, largest: in
     if chosen_device("auto", ALONE) != "cpu":
         return None
     assert recipe.mini_batch is not None
-    needed, free = bytes_needed(network, side=largest, pictures=recipe.mini_batch, half=False), free_memory()
-    if needed > free:
-        raise TrainingError.at(
-            printable(cfg),
-            found=f"{needed // MIB:,} MiB needed for {recipe.mini_batch} pictures of {largest} x {largest} at a time",
-            expected=f"at most {free // MIB:,} MiB, which are free",
-            repair="write a smaller batch or more subdivisions in [net]",
-        )
-    return (free - needed) // 2
+    pictures, repair = recipe.mini_batch, "write a smaller batch or more subdivisions in [net]"
+    left = check_memory(
+        network, side=largest, pictures=pictures, half=False, where=Path(cfg), repair=lambda _: repair
+    )  # fmt: skip
+    return left // 2
 
 
 def learner_of(network: Network, begun: Weights, objective: Objective, recipe: Recipe) -> Learner:

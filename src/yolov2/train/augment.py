@@ -22,7 +22,7 @@ from yolov2.train.stream import Numbered
 
 SECTORS = 6  # of the colour circle
 RED, GREEN, BLUE = 5, 3, 1  # sectors from which each channel is counted: it is least at 0 and 4, greatest from 1 to 3
-SHARE = 0.4  # of the memory that is free on a GPU, for pictures
+SHARE = 0.4  # of the memory of a GPU, for pictures
 WHOLE = 1 << 30  # a place beyond every input
 
 
@@ -92,8 +92,8 @@ class DeviceBatches(Numbered[Batch]):
 
 
 def has_room(device: torch.device, *, pictures: int, side: int) -> bool:
-    """Whether a GPU can hold so many pictures and train beside them."""
-    return device.type == "cuda" and pictures * side * side * 3 < SHARE * torch.cuda.mem_get_info(device)[0]
+    """Whether a GPU can hold so many pictures and train beside them; of the same GPU always the same."""
+    return device.type == "cuda" and pictures * side * side * 3 < SHARE * torch.cuda.mem_get_info(device)[1]
 
 
 def gather(pictures: Tensor, tables: Tables, size: tuple[int, int], *, dtype: torch.dtype = torch.float32) -> Tensor:

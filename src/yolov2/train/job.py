@@ -25,7 +25,7 @@ from yolov2.train.loop import Outcome, Run, Watcher
 from yolov2.train.memory import bytes_needed, check_memory
 from yolov2.train.plan import Plan
 from yolov2.train.precision import chosen_precision
-from yolov2.train.ranks import Rank
+from yolov2.train.ranks import Rank, number_of_first
 from yolov2.train.recipe import Recipe
 from yolov2.train.start import Start
 from yolov2.train.store import PictureStore, free_memory
@@ -64,12 +64,14 @@ def run_job(
     validate: Callable[[Weights], float] | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
     is_resumed: bool = False,
+    ready: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Train. Raises TrainingError, OutputError; what was saved before stays."""
+    """Train. ready: is called once nothing can be refused any more, before the first file is written.
+
+    Raises TrainingError, OutputError; what was saved before stays.
+    """
     plan, device = job.plan, chosen_device(job.device, rank)
-    if plan.batch < rank.world:
-        found, expected = f"{plan.batch} pictures for {rank.world} processes", "one at least for each"
-        raise TrainingError.at("batch", found=found, expected=expected, repair="take a larger batch")
+    _refuse_uneven(job.recipe, rank)
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     class_weights = class_weights_of(job.recipe, job.names)
@@ -97,6 +99,7 @@ def run_job(
             _refuse_over(run)
         if not rank.is_first:
             return run.run()
+        ready()
         with Log(job.folder, updates_an_epoch=plan.updates_an_epoch, done=learner.updates) as kept:
             run.watcher = Both(watcher, kept)
             return run.run()
@@ -165,10 +168,20 @@ def chosen_device(wanted: str, rank: Rank) -> str:
     return find_device(wanted)
 
 
+def _refuse_uneven(recipe: Recipe, rank: Rank) -> None:
+    """Raises TrainingError for a batch that these processes can't share."""
+    found = f"{recipe.batch} pictures for {rank.world} processes"
+    if recipe.batch < rank.world:
+        raise TrainingError.at("batch", found=found, expected="one at least for each", repair="take a larger batch")
+    if recipe.sync_norm and recipe.batch % rank.world:
+        expected = "as many for each, as sync_norm wants it"
+        raise TrainingError.at("batch", found=found, expected=expected, repair=f"take a multiple of {rank.world}")
+
+
 def _refuse_over(run: Run) -> None:
     """Raises TrainingError for a run without updates left."""
-    done, patience = run.learner.updates, run.plan.recipe.patience
-    if done >= run.plan.updates or 0 < patience <= run.worse:
+    if run.is_over:
+        done = run.learner.updates
         found = f"a run that is over after {done:,} updates"
         repair = "give --epochs or --set batches=N for more"
         if done < run.plan.updates:
@@ -176,13 +189,16 @@ def _refuse_over(run: Run) -> None:
         raise TrainingError.at(printable(run.folder), found=found, expected="some left", repair=repair)
 
 
-def most_at_a_time(network: Network, recipe: Recipe, device: str) -> int:
-    """How many pictures of a batch a processor has the memory for at a time; on another device all of them."""
-    where = torch.device(chosen_device(device, ALONE))
+def most_at_a_time(network: Network, recipe: Recipe, device: str, rank: Rank) -> int:
+    """How many of a process's pictures of a batch a processor has the memory for; on another device all of them.
+
+    It is the same for all processes: what the first one has the memory for.
+    """
+    where = torch.device(chosen_device(device, rank))
+    pictures, room = -(-recipe.batch // rank.world), FREE_SHARE * free_memory() / rank.beside
+    if where.type != "cpu":
+        return pictures
     is_half = chosen_precision(recipe.precision, where) != "fp32"
-    pictures, room = recipe.batch, FREE_SHARE * free_memory()
-    while where.type == "cpu" and pictures > 1:
-        if bytes_needed(network, side=max(recipe.sizes), pictures=pictures, half=is_half) <= room:
-            break
+    while pictures > 1 and bytes_needed(network, side=max(recipe.sizes), pictures=pictures, half=is_half) > room:
         pictures = -(-pictures // 2)
-    return pictures
+    return int(number_of_first(pictures, device=where))

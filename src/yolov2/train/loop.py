@@ -59,11 +59,13 @@ class Run:
     best: float | None = None
     worse: int = 0  # validations since the best one
     judged: int = 0  # updates at the last validation
+    score: float | None = None  # of it
 
     def resume(self) -> None:
         """Go on from what the folder holds. Raises TrainingError, also for a run of other things, CheckpointError."""
         progress = load_state(self.folder / STATE, self.learner)
-        self.best, self.worse, self.judged = progress["best"], progress["worse"], progress["judged"]
+        self.best, self.worse = progress["best"], progress["worse"]
+        self.judged, self.score = progress["judged"], progress["score"]
         for name, mine in self.identity.items():
             if progress["identity"].get(name) != mine:
                 raise TrainingError.at(
@@ -72,6 +74,13 @@ class Run:
                     expected="the same to go on with",
                     repair="go on with what it was begun with, or begin a run with -o in another folder",
                 )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do, not even to judge the last weights."""
+        done, patience = self.learner.updates, self.plan.recipe.patience
+        is_judged = self.validate is None or self.judged == done
+        return (done >= self.plan.updates and is_judged) or 0 < patience <= self.worse
 
     def run(self) -> Outcome:
         """All updates that are left. Raises TrainingError where a loss or a weight is no number, or the memory ends."""
@@ -148,8 +157,9 @@ class Run:
         weights = self.learner.weights()
         score = number_of_first(self.validate(weights) if self.is_first else 0.0, device=self.learner.device)
         is_best = self.best is None or score > self.best
-        self.best, self.worse = (score, 0) if is_best else (self.best, self.worse + 1)
-        self.judged = update
+        is_warm = update > self.plan.recipe.warmup  # before, nothing can be better yet
+        self.best, self.worse = (score, 0) if is_best else (self.best, self.worse + is_warm)
+        self.judged, self.score = update, score
         self.watcher.validated(update, score, is_best=is_best)
         if is_best and self.is_first:
             self.keep("best", weights, score)
@@ -157,15 +167,17 @@ class Run:
         return 0 < self.plan.recipe.patience <= self.worse
 
     def _save(self) -> None:
-        self._save_state()
         if self.is_first:
-            self.keep("last", self.learner.weights(), self.best)
+            is_judged = self.judged == self.learner.updates
+            self.keep("last", self.learner.weights(), self.score if is_judged else None)
+        self._save_state()
 
     def _save_state(self) -> None:
         if not self.is_first:
             return
         progress: dict[str, Any] = {
-            "best": self.best, "worse": self.worse, "judged": self.judged, "identity": dict(self.identity),
+            "best": self.best, "worse": self.worse, "judged": self.judged, "score": self.score,
+            "identity": dict(self.identity),
         }  # fmt: skip
         save_state(self.folder / STATE, self.learner, progress)
 

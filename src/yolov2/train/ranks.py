@@ -11,6 +11,8 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
+from yolov2.errors import TrainingError
+
 PATIENCE = timedelta(hours=4)  # of ranks that wait for the first one, which judges the weights
 
 
@@ -35,13 +37,23 @@ def joined(*, device: str) -> Generator[Rank]:
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:  # torchrun sets both
         yield Rank()
         return
+    if device not in ("auto", "cpu", "cuda"):
+        expected = "auto, cpu or cuda, where each process has a device of its own"
+        raise TrainingError.at("device", found=f"{device} under torchrun", expected=expected, repair="leave it out")
     is_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     world = int(os.environ["WORLD_SIZE"])
     local, beside = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", world))
     rank = Rank(int(os.environ["RANK"]), world, local, beside)
     if is_cuda:
+        if rank.local >= torch.cuda.device_count():
+            found, expected = f"{torch.cuda.device_count()} CUDA devices", f"one for each of {beside} processes"
+            raise TrainingError.at("torchrun", found=found, expected=expected, repair="begin fewer, or --device cpu")
         torch.cuda.set_device(rank.local)
-    dist.init_process_group("nccl" if is_cuda else "gloo", timeout=PATIENCE)
+    try:
+        dist.init_process_group("nccl" if is_cuda else "gloo", timeout=PATIENCE)
+    except (ValueError, RuntimeError) as wrong:
+        found, repair = f"processes that do not meet ({wrong})", "begin it by torchrun, or unset RANK and WORLD_SIZE"
+        raise TrainingError.at("torchrun", found=found, expected="all of them", repair=repair) from wrong
     try:
         yield rank
     finally:

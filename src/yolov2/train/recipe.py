@@ -107,10 +107,12 @@ class Recipe:
 
         Raises RecipeError.
         """
-        kept = {key: _from_text(value) if isinstance(value, str) else value for key, value in values.items()}
-        if kept.get("epochs") is not None:
-            kept.setdefault("batches", None)  # the length is one or the other
-        return _checked(self, kept, where=where)
+        return _checked(self, _from_texts(values), where=where)
+
+    @staticmethod
+    def check_kinds(values: Mapping[str, Any], *, where: str = "--set") -> None:
+        """Raises RecipeError for a name that no recipe has, or a value of another kind; ranges are not looked at."""
+        _of_kinds(_from_texts(values), where)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint and for a TOML file."""
@@ -134,6 +136,11 @@ def format_recipe(recipe: Recipe) -> str:
     return "".join(f"{key} = {_toml(value)}\n" for key, value in recipe.to_dict().items() if value is not None)
 
 
+def _from_texts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, those that are texts as the command line gives them."""
+    return {key: _from_text(value) if isinstance(value, str) else value for key, value in values.items()}
+
+
 def _from_text(text: str) -> Any:
     """`0.5`, `.5`, `[320, 416]` and `true` as such; any other word as itself, without quotes."""
     try:
@@ -143,6 +150,17 @@ def _from_text(text: str) -> Any:
 
 
 def _checked(base: Recipe, values: Mapping[str, Any], *, where: str) -> Recipe:
+    kept = _of_kinds(values, where)
+    if "epochs" in kept:
+        kept.setdefault("batches", None)  # the length is one or the other
+    try:
+        return replace(base, **kept)
+    except ValueError as wrong:
+        raise RecipeError(f"{where}: {wrong}; correct it") from None
+
+
+def _of_kinds(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The values as a recipe has them. Raises RecipeError for an unknown name, and a value of another kind."""
     kinds = get_type_hints(Recipe)
     kept: dict[str, Any] = {}
     for key, value in values.items():
@@ -152,10 +170,7 @@ def _checked(base: Recipe, values: Mapping[str, Any], *, where: str) -> Recipe:
             repair = "docs/recipes.md lists all"
             raise RecipeError.at(where, found=printable(key), expected=expected, repair=repair)
         kept[key] = _as_kind(value, kinds[key], key, where)
-    try:
-        return replace(base, **kept)
-    except ValueError as wrong:
-        raise RecipeError(f"{where}: {wrong}; correct it") from None
+    return kept
 
 
 def _as_kind(value: Any, kind: Any, key: str, where: str) -> Any:

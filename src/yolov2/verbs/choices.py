@@ -11,6 +11,7 @@ import numpy as np
 from yolov2.network.spec import Network
 from yolov2.samples import Samples
 from yolov2.train.job import most_at_a_time
+from yolov2.train.ranks import Rank
 from yolov2.train.recipe import Recipe
 
 LEAST_UPDATES = 1000  # below, a network has hardly begun to learn
@@ -37,6 +38,8 @@ def fitted_to_data(recipe: Recipe, samples: Samples, *, fixed: Collection[str], 
     updates = recipe.epochs * len(samples) / batch
     if updates < LEAST_UPDATES and recipe.batches is None and not {"epochs", "batches"} & set(fixed):
         changes["epochs"] = float(-(-LEAST_UPDATES * batch // len(samples)))
+        if "validate_every" not in fixed:  # as often in the run as before
+            changes["validate_every"] = recipe.validate_every * changes["epochs"] / recipe.epochs
         length = f"{changes['epochs']:.0f} epochs in place of {recipe.epochs:.0f}"
         tell(f"{length}: these would be {updates:.0f} updates, too few to learn from")
     return replace(recipe, **changes)
@@ -52,12 +55,14 @@ def with_short_warm_up(recipe: Recipe, pictures: int, *, fixed: Collection[str],
     return replace(recipe, warmup=most)
 
 
-def fitted_to_memory(recipe: Recipe, network: Network, *, device: str, fixed: Collection[str], tell: Tell) -> Recipe:
+def fitted_to_memory(
+    recipe: Recipe, network: Network, *, device: str, rank: Rank, fixed: Collection[str], tell: Tell
+) -> Recipe:
     """As many pictures at a time as the memory of a processor has room for; the batch stays."""
     if "mini_batch" in fixed or recipe.mini_batch is not None:
         return recipe
-    pictures = most_at_a_time(network, recipe, device)
-    if pictures == recipe.batch:
+    pictures = most_at_a_time(network, recipe, device, rank)
+    if pictures * rank.world >= recipe.batch:
         return recipe
-    tell(f"{pictures} pictures at a time: the memory has no room for a batch of {recipe.batch}")
+    tell(f"{pictures} pictures at a time: the memory has no room for more of a batch of {recipe.batch}")
     return replace(recipe, mini_batch=pictures)

@@ -100,8 +100,8 @@ def verdict(score: float, pictures: int, *, is_whole: bool) -> str:
 
 def _show(detector: Detector, samples: Samples, folder: Path) -> None:
     """The first pictures of a validation with what is found in them by now, in place of those of the last time."""
-    for picture in samples.pictures[:SHOWN]:
+    for number, picture in enumerate(samples.pictures[:SHOWN], 1):
         try:
-            write_annotated(detector(picture), folder / f"{Path(picture).stem}.jpg")
+            write_annotated(detector(picture), folder / f"{number}-{Path(picture).stem}.jpg")
         except PictureError:
             continue  # named once already, by whoever judged

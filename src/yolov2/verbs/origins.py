@@ -15,6 +15,7 @@ from yolov2.evaluate.anchors import boxes_of, find_anchors
 from yolov2.network import architectures
 from yolov2.network.heads import for_classes, last_with_weights
 from yolov2.network.spec import Network, TrainingOptions
+from yolov2.priors.kmeans import count_different
 from yolov2.train.recipe import Recipe
 from yolov2.train.start import Start, start
 from yolov2.verbs.material import Material
@@ -148,7 +149,11 @@ def _anchors(
     """As many anchors in cells of the network as it has, for the boxes of the data. Raises LabelError."""
     side = max(recipe.sizes)
     boxes = boxes_of(material.samples, difficult=recipe.difficult == "train", where=material.where)
-    found = find_anchors(boxes, min(count, MOST_ANCHORS), size=(side, side), resize=recipe.resize, seed=recipe.seed)
+    different = count_different(boxes.on_network((side, side), recipe.resize))
+    if different < count:
+        tell(f"anchors: {different} in place of {count}, as the boxes have no more different shapes")
+    count = min(count, different, MOST_ANCHORS)
+    found = find_anchors(boxes, count, size=(side, side), resize=recipe.resize, seed=recipe.seed)
     scale = STRIDE / (base.input.height / base.raw_shape.height)
     tell(f"anchors: {len(found.cells)} by k-means over {len(boxes.wh):,} boxes, mean IoU {100 * found.mean_iou:.1f} %")
     return [(width * scale, height * scale) for width, height in found.cells.tolist()]

@@ -14,10 +14,11 @@ from yolov2.files import write_whole
 from yolov2.train.cfg_recipe import recipe_of_cfg
 from yolov2.train.loop import STATE
 from yolov2.train.recipe import Recipe, format_recipe
+from yolov2.verbs.exams import PICTURES
 from yolov2.verbs.origins import Origin, base_of
 
 RECIPE = "recipe.toml"
-MODELS = ("best.safetensors", "last.safetensors")
+LEFT = (STATE, "best.safetensors", "last.safetensors", RECIPE, "log.csv", PICTURES)  # what a run leaves
 USUAL: dict[Task, tuple[str, str]] = {  # from scratch, from learned weights
     "detect": ("modern", "finetune"),
     "classify": ("classify-224", "classify-448"),
@@ -61,24 +62,31 @@ def kept_recipe(folder: Path) -> Recipe:
     return Recipe.named(folder / RECIPE)
 
 
-def resumed(kept: Recipe, *, size: int | None, changes: Mapping[str, Any]) -> Recipe:
-    """The recipe of a run that goes on: its own, perhaps with another length or rate. Raises TrainingError."""
-    wanted = _sized(kept, size).changed(changes, where="recipe")
+def resumed(
+    kept: Recipe, wanted: str | Path | Recipe | None, *, size: int | None, changes: Mapping[str, Any]
+) -> Recipe:
+    """The recipe of a run that goes on: its own, perhaps with another length or rate; the one asked for is but read.
+
+    Raises TrainingError, RecipeError.
+    """
+    if isinstance(wanted, str | Path):
+        Recipe.named(wanted)
+    changed = _sized(kept, size).changed(changes, where="recipe")
     for field in fields(Recipe):
-        was, now = getattr(kept, field.name), getattr(wanted, field.name)
+        was, now = getattr(kept, field.name), getattr(changed, field.name)
         if was != now and field.name not in LENGTH:
             raise TrainingError.at(
                 field.name, found=f"{now}", expected=f"{was}, as the run was begun with", repair="leave it out"
             )
-    return wanted
+    return changed
 
 
 def refuse_other_run(folder: Path) -> None:
-    """Raises TrainingError where a run has left something there already."""
-    found = next((name for name in (STATE, *MODELS) if (folder / name).exists()), None)
+    """Raises TrainingError where something lies that a run would write over: another run's, or anybody's."""
+    found = next((name for name in LEFT if (folder / name).exists()), None)
     if found is not None:
-        repair = "go on with it by --resume, or choose another folder with -o"
-        raise TrainingError.at(printable(folder), found=f"a run's {found}", expected="a new folder", repair=repair)
+        repair = "choose another folder with -o, or go on with a run there by --resume"
+        raise TrainingError.at(printable(folder), found=found, expected="a folder without it", repair=repair)
 
 
 def keep_recipe(folder: Path, recipe: Recipe) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,14 +86,14 @@ def train(
         tell = tell if rank.is_first else _tell_nobody
         origin = find_origin(model, weights)
         kept = kept_recipe(folder) if resume else None
-        if kept is None and overfit is None:
+        if kept is None and (overfit is None or out is not None):
             refuse_other_run(folder)
         shot = None if one_shot is None else OneShot.open(one_shot, backgrounds=backgrounds)
         material = None if data is None else from_data(data, images=images, overfit=overfit)
         task, pictures = ("detect", EPOCH) if material is None else (material.task, material.lesson.inputs)
         values = _defaults(changes, shot=shot, overfit=overfit, pictures=pictures, size=size) | changes
         if kept is not None:
-            chosen = resumed(kept, size=size, changes=changes)
+            chosen = resumed(kept, recipe, size=size, changes=changes)
         else:
             chosen = chosen_recipe(recipe, task, origin, values, size=size)
             if recipe is None and material is not None and overfit is None:
@@ -106,17 +107,15 @@ def train(
             tell(line)
         network = network_for(material, origin, chosen, tell=tell)
         if kept is None and recipe is None:
-            chosen = fitted_to_memory(chosen, network, device=device, fixed=changes, tell=tell)
+            chosen = fitted_to_memory(chosen, network, device=device, rank=rank, fixed=changes, tell=tell)
         begun = start_of(network, material, origin, chosen)
         job = Job(network, begun, material.classes, material.lesson, chosen, folder, device, threads)
         class_weights_of(chosen, material.classes)  # refused before a folder is made
-        if rank.is_first and chosen != kept:
-            keep_recipe(folder, chosen)
         _tell(job, tell)
         outcome = run_job(
             job, watcher=watcher if watcher is not None and rank.is_first else Quiet(), rank=rank,
             validate=exam_of(network, material, chosen, Hardware(device, threads), folder=folder, tell=tell),
-            is_stopped=is_stopped, is_resumed=resume,
+            is_stopped=is_stopped, is_resumed=resume, ready=partial(keep_recipe, folder, chosen),
         )  # fmt: skip
     if overfit is not None and outcome.best is not None:
         tell(verdict(outcome.best, pictures, is_whole=task == "classify"))
@@ -134,9 +133,8 @@ def _defaults(
         return dict(CHANGES)
     if overfit is None:
         return {}
-    own = BY_HEART | {"batch": min(8, pictures)}
-    left_out = {"sizes" if size is not None else "", "batches" if "epochs" in changes else ""}
-    return {name: value for name, value in own.items() if name not in left_out}
+    own = BY_HEART | {"batch": min(8, pictures)} | ({} if size is None else {"sizes": [size]})
+    return {name: value for name, value in own.items() if name != "batches" or "epochs" not in changes}
 
 
 class Quiet:
