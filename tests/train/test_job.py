@@ -119,6 +119,12 @@ def assert_goes_on_after(samples, folder, expected):
 
 
 @pytest.fixture
+def no_events(monkeypatch):
+    """TensorBoard writes them in a thread of its own, some time."""
+    monkeypatch.setattr("yolov2.train.log._board", lambda folder, done: None)
+
+
+@pytest.fixture
 def expected(samples, tmp_path_factory):
     """The weights of a run that met no full disk."""
     folder = tmp_path_factory.mktemp("undisturbed")
@@ -127,6 +133,7 @@ def expected(samples, tmp_path_factory):
 
 
 @pytest.mark.parametrize("room", ["log", "state"])
+@pytest.mark.usefixtures("no_events")
 def test_a_file_that_has_no_room_ends_the_run_in_one_line_and_what_was_saved_stays(samples, tmp_path, expected, room):
     job = job_of(samples, tmp_path)
     run(job, stop_after=4)
@@ -141,6 +148,7 @@ def test_a_file_that_has_no_room_ends_the_run_in_one_line_and_what_was_saved_sta
     assert_goes_on_after(samples, tmp_path, expected)
 
 
+@pytest.mark.usefixtures("no_events")
 def test_a_full_disk_ends_the_run_and_with_space_again_it_goes_on(samples, tmp_path, expected):
     with small_disk(tmp_path, size="256k"):
         folder, ballast = tmp_path / "run", tmp_path / "ballast"
