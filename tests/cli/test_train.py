@@ -78,7 +78,9 @@ def test_a_run_leaves_models_a_log_pictures_and_its_recipe(yolov2, data):
     assert said.status == 0, said.err
     outcome = json.loads(said.out)
     assert (outcome["updates"], outcome["ended"]) == (6, "done")
-    assert "6 updates of 2 pictures, 2 epochs; sizes 64" in said.err
+    assert "6 updates of 2 pictures, 2 epochs; size 64" in said.err
+    assert "weights, drawn by chance\n" in said.err
+    assert "6 updates, best mAP50 " in said.err
     made = read_checkpoint("run/best.safetensors")
     assert made.names == ("fork", "mug")
     assert made.network.region is not None
@@ -111,6 +113,8 @@ def test_a_run_goes_on_and_another_is_not_written_over(yolov2, data):
     )
     longer = yolov2("train", data, "-o", "run", *SHORT, "--set", "batches=5", "--resume", "--json")
     assert json.loads(longer.out)["updates"] == 5
+    assert "weights, those of the run\n" in longer.err
+    assert "goes on behind update 3 of 5\n" in longer.err
     other = yolov2("train", data, "-o", "run", *SHORT, "--set", "seed=4", "--resume")
     assert other.err == "yolov2: seed: found 4, expected 0, as the run was begun with; leave it out\n"
     none = yolov2("train", data, "-o", "new", *SHORT, "--resume")
@@ -175,7 +179,7 @@ def test_processes_that_can_not_join_are_told_in_one_line(yolov2, data, monkeypa
 def test_what_is_learned_by_heart_is_judged(yolov2, data):
     said = yolov2("train", data, "-o", "run", *SHORT, "--overfit", "2", "--set", "batches=2")
     assert said.status == 1
-    assert "2 pictures could not be learned by heart: mAP " in said.err
+    assert "2 pictures could not be learned by heart: mAP50 " in said.err
 
 
 @pytest.mark.parametrize(

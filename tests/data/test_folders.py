@@ -67,7 +67,7 @@ def test_a_folder_without_folders_is_refused(tmp_path):
         open_folders(tmp_path, Options())
     assert (
         str(refusal.value)
-        == f"{tmp_path}: found no folder in it, expected folders of pictures, one for each class; check the path"
+        == f"{tmp_path}: found no folder in it, expected labels for boxes, or folders of pictures, one for each class; check the path; docs/data.md shows every form"
     )
 
 

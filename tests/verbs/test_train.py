@@ -118,7 +118,7 @@ def test_a_class_is_learned(flowers):
     changes: dict[str, Any] = {"batches": 40, "augment": "centre", "hue": 0}
     run, told = trained(flowers, model="classifier.cfg", out="run", **changes, overfit=6)
     assert run.score == 1
-    assert told[-1] == "your data and labels can be learned: top-1 100.0 on 6 pictures known by heart"
+    assert told[-1] == "your data and labels can be learned: top-1 100.0 % on 6 pictures known by heart"
 
 
 def test_a_few_cut_outs_make_a_detector(tmp_path, monkeypatch):
@@ -132,7 +132,7 @@ def test_a_few_cut_outs_make_a_detector(tmp_path, monkeypatch):
     }
     changes = {"sizes": [64]}
     run, told = trained(**words, **changes)
-    assert (run.measure, run.updates) == ("mAP", 3)
+    assert (run.measure, run.updates) == ("mAP50", 3)
     assert any("3 cut-outs of 3 classes on 3 backgrounds" in line for line in told)
     assert len(list((tmp_path / "run" / "held-back").iterdir())) == 200
     assert read_checkpoint(run.last).names == CLASSES

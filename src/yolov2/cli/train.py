@@ -14,7 +14,7 @@ import click
 from yolov2.cli import options, values
 from yolov2.cli.interrupts import Interrupts
 from yolov2.cli.status import DONE, INTERRUPTED, SOME_FAILED
-from yolov2.cli.terminal import Messages, duration
+from yolov2.cli.terminal import Messages, counted, duration
 from yolov2.errors import TrainingError, printable
 
 TOLD_EVERY_S = 5.0
@@ -116,9 +116,9 @@ def train(
             tell=messages.tell,
             is_stopped=lambda: interrupts.requested,
         )
-    scored = "not scored" if run.score is None else f"{run.measure} {100 * run.score:.1f}"
+    scored = "not scored" if run.score is None else f"best {run.measure} {100 * run.score:.1f} %"
     if not rank:
-        messages.tell(f"{run.updates:,} updates, {scored}; {printable(run.best)}")
+        messages.tell(f"{counted(run.updates, 'update')}, {scored}; {printable(run.best)}")
     if as_json and not rank:
         fields = {
             "best": str(run.best),
@@ -146,6 +146,8 @@ class Progress:
         self._start = self._told = time.monotonic()
 
     def began(self, *, updates: int, done: int) -> None:
+        if done:
+            self._messages.tell(f"goes on behind update {done:,} of {updates:,}")
         self._updates, self._first = updates, done
         self._start = self._told = time.monotonic()
 
@@ -165,4 +167,4 @@ class Progress:
 
     def validated(self, update: int, score: float, *, is_best: bool) -> None:
         best = ", the best so far" if is_best else ""
-        self._messages.tell(f"update {update:,}: scored {100 * score:.1f} on the validation pictures{best}")
+        self._messages.tell(f"update {update:,}: scored {100 * score:.1f} % on the validation pictures{best}")

@@ -25,7 +25,8 @@ def open_folders(root: Path, options: Options) -> Opened:
     names = {split: _folders(folder) for split, folder in splits.items()}
     classes = options.names or tuple(sorted({name for found in names.values() for name in found}))
     if not classes:
-        expected, repair = "folders of pictures, one for each class", "check the path"
+        expected = "labels for boxes, or folders of pictures, one for each class"
+        repair = "check the path; docs/data.md shows every form"
         raise LabelError.at(printable(root), found="no folder in it", expected=expected, repair=repair)
 
     def read(split: str) -> Reading:

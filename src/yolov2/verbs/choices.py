@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from yolov2.data.numbers import plural
 from yolov2.network.spec import Network
 from yolov2.samples import Samples
 from yolov2.train.job import most_at_a_time
@@ -51,7 +52,7 @@ def with_short_warm_up(recipe: Recipe, pictures: int, *, fixed: Collection[str],
     most = max(1, int(updates * WARM_SHARE))
     if recipe.policy == "cfg" or recipe.warmup <= most or "warmup" in fixed:
         return recipe
-    tell(f"a warm-up of {most} updates in place of {recipe.warmup}: a tenth of the run")
+    tell(f"a warm-up of {plural(most, 'update')} in place of {recipe.warmup}: a tenth of the run")
     return replace(recipe, warmup=most)
 
 

@@ -86,15 +86,15 @@ def _of_classes(network: Network, material: Material, recipe: Recipe, on: Hardwa
 def verdict(score: float, pictures: int, *, is_whole: bool) -> str:
     """What learning by heart has shown. is_whole: of pictures with one class each."""
     count = "1 picture" if pictures == 1 else f"{pictures} pictures"
-    measure = "top-1" if is_whole else "mAP"
+    measure = "top-1" if is_whole else "mAP50"
     if score > LEARNED:
-        return f"your data and labels can be learned: {measure} {100 * score:.1f} on {count} known by heart"
-    reason = "classes may be mixed up" if is_whole else (
-        "boxes may lie beside their objects, classes be mixed up, or objects be smaller than a few cells"
+        return f"your data and labels can be learned: {measure} {100 * score:.1f} % on {count} known by heart"
+    reason = "classes are mixed up" if is_whole else (
+        "boxes lie beside their objects, classes are mixed up, or objects are smaller than a few cells"
     )  # fmt: skip
     return (
-        f"{count} could not be learned by heart: {measure} {100 * score:.1f}; {reason}: look at them with "
-        "`yolov2 data show` and `data check`"
+        f"{count} could not be learned by heart: {measure} {100 * score:.1f} %, where {100 * LEARNED:.0f} % would do; "
+        f"there were too few updates, or {reason}: look with `yolov2 data show` and `data check`"
     )
 
 

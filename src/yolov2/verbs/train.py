@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from yolov2.data.numbers import plural
 from yolov2.errors import TrainingError
 from yolov2.train.job import Job, class_weights_of, run_job
 from yolov2.train.loop import Watcher
@@ -41,7 +42,7 @@ class Training:
     score: (
         float | None
     )  # of best: mean AP at an IoU of 0.5 (VOC 2012) on the validation pictures; of a classifier top-1
-    measure: str  # mAP, top-1
+    measure: str  # mAP50, top-1
     updates: int
     ended: str  # done, patience, stopped
 
@@ -111,7 +112,7 @@ def train(
         begun = start_of(network, material, origin, chosen)
         job = Job(network, begun, material.classes, material.lesson, chosen, folder, device, threads)
         class_weights_of(chosen, material.classes)  # refused before a folder is made
-        _tell(job, tell)
+        _tell(job, tell, is_resumed=resume)
         outcome = run_job(
             job, watcher=watcher if watcher is not None and rank.is_first else Quiet(), rank=rank,
             validate=exam_of(network, material, chosen, Hardware(device, threads), folder=folder, tell=tell),
@@ -121,7 +122,7 @@ def train(
         tell(verdict(outcome.best, pictures, is_whole=task == "classify"))
     last = folder / "last.safetensors"
     best = last if outcome.best is None else folder / "best.safetensors"
-    measure = "top-1" if task == "classify" else "mAP"
+    measure = "top-1" if task == "classify" else "mAP50"
     return Training(folder, best, last, outcome.best, measure, outcome.updates, outcome.ended)
 
 
@@ -171,13 +172,15 @@ def _tell_nobody(text: str) -> None:
     """What the processes beside the first say."""
 
 
-def _tell(job: Job, tell: Callable[[str], None]) -> None:
+def _tell(job: Job, tell: Callable[[str], None], *, is_resumed: bool) -> None:
     """What was chosen, and why, before it begins."""
     plan, recipe = job.plan, job.recipe
     least, largest = min(recipe.sizes), max(recipe.sizes)
-    sizes = f"{least} to {largest}" if least < largest else f"{largest}"
+    sizes = f"sizes {least} to {largest}" if least < largest else f"size {largest}"
     weights = sum(parameter.size for _, parameter in job.network.parameters())
     learned = f"{job.start.learned} of {len(job.network.layers)} layers begin with what they have learned"
-    tell(f"network: {job.network.name}, {weights:,} weights; {learned}")
-    length = f"{plan.updates:,} updates of {plan.batch} pictures, {plan.updates / plan.updates_an_epoch:.3g} epochs"
-    tell(f"run: {length}; sizes {sizes}; learning rate {recipe.learning_rate:g}, {recipe.policy}")
+    begun = "those of the run" if is_resumed else learned if job.start.learned else "drawn by chance"
+    tell(f"network: {job.network.name}, {weights:,} weights, {begun}")
+    length = f"{plural(plan.updates, 'update')} of {plan.batch} pictures"
+    epochs = f"{plan.updates / plan.updates_an_epoch:.3g} epochs"
+    tell(f"run: {length}, {epochs}; {sizes}; learning rate {recipe.learning_rate:g}, {recipe.policy}")
