@@ -111,7 +111,6 @@ def test_the_last_weights_are_kept_with_their_own_score(tmp_path):
     run.run()
     assert [one for one in kept if one[0] == "last"] == [
         ("last", 4, None), ("last", 4, 0.2), ("last", 8, None), ("last", 8, 0.9), ("last", 12, None), ("last", 12, 0.4),
-        ("last", 12, 0.4),
     ]  # fmt: skip
     assert [one for one in kept if one[0] == "best"] == [("best", 4, 0.2), ("best", 8, 0.9)]
 

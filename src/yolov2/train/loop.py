@@ -182,7 +182,8 @@ class Run:
         save_state(self.folder / STATE, self.learner, progress)
 
     def _end(self, how: str) -> Outcome:
-        self._save()
+        if self.judged != self.learner.updates:  # else they were saved with their score
+            self._save()
         return Outcome(self.learner.updates, self.best, how)
 
 
