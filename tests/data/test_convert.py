@@ -203,6 +203,41 @@ def test_data_sets_with_other_classes_become_one(tmp_path):
     assert (found.ids, found.class_ids.tolist()) == (("d", "v"), [1, 2])
 
 
+def test_chosen_classes_are_kept_in_their_order_by_any_of_their_names(tmp_path):
+    objects = (("cow", 1), ("tvmonitor", 11), ("person", 21))
+    text = voc_xml(*(voc_object(name, (left, 2, left + 9, 40)) for name, left in objects))
+    voc = write_voc(
+        tmp_path / "voc", {"v": text, "w": voc_xml(voc_object("cow", (1, 2, 9, 40)))}, {"train": ["v", "w"]}
+    )
+    coco = opened(write_coco(tmp_path / "coco", coco_document()))
+    done = convert([opened(voc), coco], tmp_path / "out", to="voc", classes=("TV", "dog", "Person", "cat"))
+    found = opened(tmp_path / "out")
+    assert (done.classes, found.classes) == (4, ("TV", "dog", "Person", "cat"))
+    samples = found.split("train")
+    assert samples.ids == ("v", "w")
+    assert samples.class_ids.tolist() == [0, 2]
+    assert samples.boxes[:, 0].tolist() == [10, 20]
+    in_coco = [coco.classes[i] for i in coco.split().class_ids]
+    written = found.split(next(name for name in found.split_names if name != "train"))
+    assert [found.classes[i].casefold() for i in written.class_ids] == [one for one in in_coco if one in ("cat", "dog")]
+
+
+def test_a_data_set_without_any_of_the_chosen_classes_is_refused(tmp_path):
+    voc = write_voc(tmp_path / "voc", {"v": voc_xml(voc_object("cow", (1, 2, 30, 40)))}, {"train": ["v"]})
+    with pytest.raises(LabelError) as refused:
+        convert([opened(voc, names=("cow",))], tmp_path / "out", to="voc", classes=("wombat",))
+    assert str(refused.value).endswith(": found the classes cow, expected one of wombat; give other --classes")
+    assert not (tmp_path / "out").exists()
+
+
+def test_pictures_of_other_classes_have_no_folder(tmp_path):
+    for name in ("cat", "dog", "cow"):
+        write_picture(tmp_path / "set/train" / name / f"{name}.jpg")
+    done = convert([opened(tmp_path / "set")], tmp_path / "out", to="folders", classes=("dog", "cat"))
+    assert (done.classes, done.pictures) == (2, 2)
+    assert sorted(path.name for path in (tmp_path / "out").glob("*/*")) == ["cat", "dog"]
+
+
 def test_boxes_of_a_pixel_are_left_out_of_voc_and_counted(tmp_path):
     darknet = write_darknet(tmp_path / "darknet", {"a": f"0 0.5 0.5 {1 / 60} 0.5\n1 0.5 0.5 0.5 0.5\n"})
     done = convert([opened(darknet)], tmp_path / "out", to="voc")

@@ -25,6 +25,7 @@ Examples:
   yolov2 data convert VOC2007 voc-darknet --to darknet          every split
   yolov2 data convert train.json val.json out --to voc          two files become two splits
   yolov2 data convert VOC2007 out --to coco --split train,val --pictures link
+  yolov2 data convert VOC2007 train.json out --to voc --classes person,dog,tv      one data set of these classes
   yolov2 data convert annotations.xml out --to darknet          from CVAT
   yolov2 data convert labelled/ out --to voc                    from LabelMe
   yolov2 data convert project-1.json out --to coco --images photos/     from Label Studio
@@ -41,6 +42,12 @@ Exit status: 0 done; 1 done, but labels that can't be read were left out; 2 noth
 @click.option("--to", type=click.Choice(TARGETS), required=True, help="The format to write.")
 @options.data_form
 @click.option("--split", "splits", metavar="NAMES", type=values.words, help="These splits, as train,val. [all]")
+@click.option(
+    "--classes",
+    metavar="NAMES",
+    type=values.words,
+    help="These classes alone, in this order, as person,dog,tv, also where DATA spells them otherwise. [all]",
+)
 @click.option("--images", metavar="DIR", type=values.Place(), help="Where the pictures of an export or a .json lie.")
 @click.option("--names", metavar="FILE", type=values.Place(), help="The classes in order, a line each. [those of DATA]")
 @click.option(
@@ -60,6 +67,7 @@ def convert(
     out: Path,
     form: Any,
     splits: tuple[str, ...] | None,
+    classes: tuple[str, ...] | None,
     images: Path | None,
     names: Path | None,
     as_json: bool,
@@ -77,11 +85,11 @@ def convert(
 
     if how["to"] == "folders" and how["pictures"] == "none":
         raise click.UsageError("--to folders is made of pictures: --pictures none would write nothing.", ctx)
-    classes = None if names is None else read_names(names)
-    sets = [open_data(one, images=images, names=classes, form=form) for one in data]
+    own = None if names is None else read_names(names)
+    sets = [open_data(one, images=images, names=own, form=form) for one in data]
     shown = options.messages_of(ctx).verbosity >= 0 and how["pictures"] != "none"
     with Meter(None, "picture", "pictures", shown=shown) as meter:
-        done = convert_data(sets, out, splits=splits or (), on_picture=meter.advance, **how)
+        done = convert_data(sets, out, splits=splits or (), classes=classes or (), on_picture=meter.advance, **how)
     print(json.dumps(done.to_dict()) if as_json else "\n".join(_lines(done)))
     errors = [fault for fault in done.faults if fault.is_error]
     tell_faults(options.messages_of(ctx), errors, kind="warning")

@@ -47,7 +47,7 @@ def match_classes(
     only: of these the ones so called, by either side. Warns of names that differ, in one line with each of them.
     Raises LabelError where no class is common, ValueError for one of `only` that is not.
     """
-    partner = _partners(model, data)
+    partner = partners(model, data)
     wanted = range(len(data)) if only is None else _chosen(only, model, data, partner)
     shared = sorted({index for index in partner if index in wanted})
     if not shared:
@@ -101,7 +101,7 @@ def few(names: Sequence[str]) -> str:
     return ", ".join(map(printable, names[:NAMED])) + more
 
 
-def _partners(model: Sequence[str], data: Sequence[str]) -> list[int]:
+def partners(model: Sequence[str], data: Sequence[str]) -> list[int]:
     """For each class of the model the index of the data set's class that is the same, or NONE.
 
     Equal names come first: a class of the data set that has one is nobody else's.

@@ -73,18 +73,20 @@ def convert(
     *,
     to: Target,
     splits: Sequence[str] = (),
+    classes: Sequence[str] = (),
     pictures: Placing = "copy",
     force: bool = False,
     on_picture: Callable[[], None] = lambda: None,
 ) -> Converted:
     """Write the data sets as one of another format into the folder `out`, and say what it has no place for.
 
-    splits: these alone; pictures: copied, linked, or only their labels written; force: into a folder that has files.
+    splits: these alone; classes: these alone, in this order, by any of their names; pictures: copied, linked, or only
+    their labels written; force: into a folder that has files.
     on_picture is called for each picture that is placed. Labels that can't be read are left out, and in the faults.
     Raises LabelError, PictureError, OutputError.
     """
     refuse_existing(out, force=force)
-    data = gather(sets, splits=splits)
+    data = gather(sets, splits=splits, classes=classes)
     _check_task(data, to, sets[0].root)
     if to == "folders":
         if pictures == "none":

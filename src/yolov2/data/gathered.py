@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from yolov2.data.class_names import few, partners
 from yolov2.data.columns import concatenate, join
 from yolov2.data.dataset import DataSet
 from yolov2.data.opened import Task
@@ -49,10 +50,11 @@ def refuse_none(samples: Samples, *, where: Path) -> None:
         raise LabelError.at(printable(where), found=found, expected="at least one", repair=repair)
 
 
-def gather(sets: Sequence[DataSet], *, splits: Sequence[str] = ()) -> Gathered:
+def gather(sets: Sequence[DataSet], *, splits: Sequence[str] = (), classes: Sequence[str] = ()) -> Gathered:
     """The data sets as one: classes of one name are one class, splits of one name one split.
 
     splits: of these alone; of all by default, or of what stands after the @. Broken labels are left out, and told.
+    classes: these alone, in this order, also where a set spells them differently or has a synonym; all by default.
     A picture that is in several splits has the labels that it has in the first. Raises LabelError.
     """
     tasks = {one.task for one in sets}
@@ -60,15 +62,16 @@ def gather(sets: Sequence[DataSet], *, splits: Sequence[str] = ()) -> Gathered:
         expected, repair = "one kind", "convert them one after the other"
         found = "data sets with boxes and such with a class for each picture"
         raise LabelError.at(printable(sets[1].root), found=found, expected=expected, repair=repair)
-    classes = tuple(dict.fromkeys(name for one in sets for name in one.classes))
+    wanted = tuple(dict.fromkeys(classes or (name for one in sets for name in one.classes)))
     parts: list[Samples] = []
     faults: list[Fault] = []
     listed: dict[str, list[str]] = {}
     for one in sets:
-        ids = np.array([classes.index(name) for name in one.classes] + [UNKNOWN], np.int64)
+        ids = np.array([*_places(one, wanted, alike=bool(classes)), UNKNOWN], np.int64)
         for split in _chosen(one, splits):
             reading = one.read(split)
-            parts.append(_with_classes(reading.samples, ids))
+            part = _with_classes(reading.samples, ids)
+            parts.append(part.take(np.flatnonzero(part.labels != UNKNOWN)) if one.task == "classify" else part)
             faults += reading.faults
             name = _file_stem(one.opened.called.get(split, split))
             listed.setdefault(name, []).extend(parts[-1].pictures)
@@ -85,7 +88,7 @@ def gather(sets: Sequence[DataSet], *, splits: Sequence[str] = ()) -> Gathered:
     names = file_names(samples.pictures)
     task = sets[0].task
     sizes = samples.sizes if task == "classify" else _sizes(samples, sets[0])
-    return Gathered(task, classes, samples, names, sizes, chosen, tuple(dict.fromkeys(faults)))
+    return Gathered(task, wanted, samples, names, sizes, chosen, tuple(dict.fromkeys(faults)))
 
 
 def read_all(one: DataSet, split: str | None = None) -> Reading:
@@ -110,6 +113,20 @@ def _chosen(one: DataSet, splits: Sequence[str]) -> Sequence[str]:
     if not splits:
         return one.split_names if one.chosen is None else one.names_of(None)
     return [name for split in splits for name in one.names_of(split)]
+
+
+def _places(one: DataSet, wanted: tuple[str, ...], *, alike: bool) -> list[int]:
+    """Where the classes of a data set stand among those wanted, UNKNOWN for the others. alike: also if so called.
+
+    Raises LabelError for a data set that has none of them.
+    """
+    if not alike:
+        return [wanted.index(name) for name in one.classes]
+    places = partners(one.classes, wanted)
+    if set(places) <= {UNKNOWN}:
+        found, expected = f"the classes {few(one.classes)}", f"one of {few(wanted)}"
+        raise LabelError.at(printable(one.root), found=found, expected=expected, repair="give other --classes")
+    return places
 
 
 def _with_classes(samples: Samples, ids: NDArray[np.int64]) -> Samples:
