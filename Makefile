@@ -15,11 +15,6 @@ OPENCV4 := build/opencv4
 OPENCV4_VERSION := 4.14.0.94
 OPENCV4_PINS := opencv-python-headless==$(OPENCV4_VERSION) numpy==2.4.6
 
-# A real model from the shared folder, where there is one: of those it names the sample photographs best (person, cup, cat).
-# Otherwise the program's own default.
-SHARED_MODEL := $(wildcard ../shared/models/yolo-lite/coco-trial6.cfg)
-MODEL ?= $(SHARED_MODEL)
-
 .PHONY: help setup opencv4 demo check test test-slow bench wheel clean
 help:
 	@echo "make setup | opencv4 | demo [MODEL=my.cfg] | check | test | test-slow | bench | wheel | clean"
@@ -47,7 +42,6 @@ $(OPENCV4)/.ok-$(OPENCV4_VERSION): | $(VENV)/.made
 	@touch $@
 
 demo: $(VENV)/.base
-	@$(if $(MODEL),echo "model: $(MODEL)")
 	@$(BIN)/yolov2 detect examples/photos $(if $(MODEL),-m "$(MODEL)") -o demo --force
 
 check: $(VENV)/.ok

@@ -71,7 +71,8 @@ def test_list_says_what_lies_here(run: Run, tmp_path: Path) -> None:
     whole(tmp_path / "yolo9000.weights", zoo.lengths(zoo.ZOO["yolo9000"].build())[0])
     (tmp_path / "yolov2-tiny.weights.part").write_bytes(bytes(450_000))
     said = run("list", "--cache", tmp_path)
-    lines = said.out.splitlines()
+    bundled, *lines = said.out.splitlines()
+    assert bundled.split(maxsplit=4) == ["nano-voc", "5", "MB", "here", zoo.ZOO["nano-voc"].about]
     assert lines[0].split(maxsplit=4) == ["yolov2", "204", "MB", "here", "detects the 80 classes of COCO"]
     assert lines[1].startswith("yolov2-voc       203 MB  not here")
     assert lines[2].startswith("yolov2-tiny       45 MB  1 % here")
@@ -83,7 +84,15 @@ def test_list_says_what_lies_here(run: Run, tmp_path: Path) -> None:
 def test_list_as_json(run: Run, tmp_path: Path) -> None:
     rows = json.loads(run("list", "--json", "--cache", tmp_path).out)
     assert [row["name"] for row in rows] == [entry.name for entry in zoo.ENTRIES]
-    assert rows[0] == {
+    path = zoo.ZOO["nano-voc"].bundled
+    assert path is not None
+    assert {key: rows[0][key] for key in ("url", "path", "missing", "bytes")} == {
+        "url": None,
+        "path": str(path),
+        "missing": [],
+        "bytes": [path.stat().st_size],
+    }
+    assert rows[1] == {
         "name": "yolov2",
         "about": "detects the 80 classes of COCO",
         "input": [3, 608, 608],
@@ -100,7 +109,7 @@ def test_list_and_path_say_that_a_file_has_a_wrong_length(run: Run, tmp_path: Pa
     where.write_bytes(bytes(13))
     assert (
         run("list", "--cache", tmp_path)
-        .out.splitlines()[2]
+        .out.splitlines()[3]
         .startswith("yolov2-tiny       45 MB  wrong length (13 bytes)  ")
     )
     said = run("path", "yolov2-tiny", "--cache", tmp_path)
@@ -151,7 +160,7 @@ def test_pull_in_quiet_says_nothing(run: Run, host: Host, tmp_path: Path) -> Non
 def test_an_unknown_name_stops_before_anything_starts(run: Run, host: Host, tmp_path: Path) -> None:
     said = run("pull", "tiny", "yolov3", "--from", host.url, "--cache", tmp_path)
     assert said.status == 2
-    assert said.err.startswith("yolov2: models: found yolov3, expected one of yolov2, yolov2-voc, ")
+    assert said.err.startswith("yolov2: models: found yolov3, expected one of nano-voc, yolov2, yolov2-voc, ")
     assert host.asked == []
 
 

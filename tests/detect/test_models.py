@@ -1,5 +1,6 @@
 """From what a user calls a model to its files."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from yolov2.checkpoint.header import Preprocessing
 from yolov2.darknet.cfg_format import format_cfg
 from yolov2.darknet.weights import initial_weights, write_weights
 from yolov2.detect.detector import Detector
-from yolov2.detect.model_files import NO_BUNDLED_MODEL, ModelFiles, find_model
+from yolov2.detect.model_files import ModelFiles, find_model
 from yolov2.detect.models import load_model, load_names, load_network, load_tree
 from yolov2.errors import CfgError, ModelError, NamesError, WeightsError, Yolov2Warning
+from yolov2.network import architectures
 from yolov2.network.layers import Convolutional, Region
 from yolov2.network.shapes import Shape
 from yolov2.network.spec import Network
+from yolov2.zoo.registry import VOC_NAMES, ZOO
 
 NETWORK = Network(
     Shape(3, 32, 32),
@@ -32,9 +35,29 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_without_a_model_it_is_said_how_one_is_given():
-    expected = "nano-voc: found no bundled model in this version, expected a model file; "
-    assert expected + "give -m my.cfg, or run: make demo MODEL=my.cfg" == NO_BUNDLED_MODEL
+@pytest.mark.parametrize("name", [None, "nano-voc"])
+def test_without_a_model_it_is_the_one_that_comes_with_the_package(name):
+    files = find_model(name)
+    assert (files.where, files.checkpoint) == ("nano-voc", ZOO["nano-voc"].bundled)
+    model = load_model(files)
+    assert model.names == VOC_NAMES
+    assert [layer.filters for layer in model.network.layers if isinstance(layer, Convolutional)] == [
+        layer.filters for layer in architectures.nano().layers if isinstance(layer, Convolutional)
+    ]
+
+
+def test_the_bundled_model_has_its_weights_already(folder):
+    expected = "nano-voc: found --weights beside a checkpoint, expected a checkpoint alone, which holds its weights; leave one of the two out"
+    with pytest.raises(ModelError, match=re.escape(expected)):
+        find_model("nano-voc", weights=folder / "tiny.weights")
+
+
+def test_a_folder_of_that_name_that_is_a_model_comes_first(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "nano-voc").mkdir()
+    for name in ("tiny.cfg", "tiny.weights"):
+        (folder / name).rename(folder / "nano-voc" / name)
+    assert find_model("nano-voc").cfg == Path("nano-voc/tiny.cfg")
 
 
 @pytest.mark.parametrize("model", ["tiny.cfg", "tiny.weights", "."])
@@ -59,8 +82,6 @@ def test_the_arithmetic_is_recorded_in_the_network(folder):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (None, NO_BUNDLED_MODEL),
-        ("nano-voc", NO_BUNDLED_MODEL),
         (
             "yolov9",
             "yolov9: found no such file, expected a .cfg, a .weights, a .safetensors, a folder of these, or a name of `yolov2 models list`; check the path or the name",

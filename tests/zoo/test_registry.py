@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import yolov2
 from hosts import Host, serving
 from yolov2.darknet.lists import read_names
 from yolov2.darknet.weights import initial_weights, read_weights, write_weights
@@ -69,12 +70,24 @@ def test_a_length_is_counted_from_the_network(name: str, length: int) -> None:
     assert length in lengths(ZOO[name].build())
 
 
+PUBLISHED = tuple(entry for entry in ENTRIES if entry.bundled is None)
+
+
 def test_every_official_network_but_darknet9000_has_an_entry() -> None:
-    assert {*ZOO, "darknet9000"} == set(architectures.OFFICIAL)
-    assert [ZOO[name].build().name for name in ZOO] == list(ZOO)
+    assert {*(entry.name for entry in PUBLISHED), "darknet9000"} == set(architectures.OFFICIAL)
+    assert all(entry.build().name == entry.name for entry in PUBLISHED)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_the_bundled_model_comes_first_and_has_all_that_it_needs(tmp_path: Path) -> None:
+    entry = ENTRIES[0]
+    assert (entry.name, entry.file_names) == ("nano-voc", ())
+    assert entry.bundled is not None
+    assert files(entry, cache=tmp_path) == pull(entry, cache=tmp_path / "never made") == ModelCache(entry.bundled)
+    assert not any(tmp_path.iterdir())
+    assert entry.bundled.is_relative_to(Path(yolov2.__file__).parent)
+
+
+@pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
 def test_every_class_has_a_name_or_a_list_that_is_pulled(entry) -> None:
     network = entry.build()
     classes = network.head.classes if isinstance(network.head, Region) else network.raw_shape.channels

@@ -48,7 +48,7 @@ Exit status: 0 done; 1 some inputs failed, each is named; 2 nothing could start;
 
 @click.command(epilog=EPILOG)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=values.Named())
-@options.model
+@options.model()
 @click.option("--top", metavar="N", type=values.Whole(1), default=5, show_default=True, help="Show the best N classes.")
 @click.option(
     "--preprocess", type=click.Choice(PREPROCESSINGS), metavar="NAME",

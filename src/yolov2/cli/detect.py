@@ -20,7 +20,7 @@ WRITE = f"With -o: further formats, too, of {', '.join(FORMATS)}; several as csv
 EPILOG = """
 \b
 Examples:
-  yolov2 detect street.jpg -m my.cfg                  a table on screen
+  yolov2 detect street.jpg                            a table on screen
   yolov2 detect photos/ video.mp4 -m my.cfg -o out    annotated files, out/detections.jsonl
   yolov2 detect 'photos/*.png' -m my.cfg --json       a line of JSON a picture
   yolov2 detect photos/ -m my.cfg --conf person=0.4,dog=0.2 --classes person,dog
@@ -42,7 +42,7 @@ def _formats(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...])
 @click.command(epilog=EPILOG)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, type=values.Named())
 @click.option("--source", "more", metavar="SOURCE", multiple=True, type=values.Named(), help="The same as SOURCE.")
-@options.model
+@options.model(options.BUNDLED)
 @click.option("-o", "--out", metavar="DIR", type=values.Place(), help="Write results into this folder.")
 @options.as_json
 @click.option("--write", metavar="NAMES", multiple=True, callback=_formats, help=WRITE)

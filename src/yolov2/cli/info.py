@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -248,10 +248,16 @@ def _stored_facts(stored: Stored) -> list[tuple[str, str]]:
         ("stored as", "float16, all but the kernels as float32" if is_half else ", ".join(formats)),
     ]
     if stored.recipe is not None:
-        shown = [f"{key} {value}" for key, value in stored.recipe.items()]
+        values = [one for pair in stored.recipe.items() for one in _values(*pair)]
+        shown = [f"{key} {value}" for key, value in values if value is not None]
         more = ", ..." if len(shown) > NAMES_SHOWN else ""
         facts.append(("recipe", printable(", ".join(shown[:NAMES_SHOWN])) + more))
     return facts
+
+
+def _values(key: str, value: Any) -> list[tuple[str, Any]]:
+    """What stands under a key: the values of a table by their own keys."""
+    return list(cast("Mapping[str, Any]", value).items()) if isinstance(value, Mapping) else [(key, value)]
 
 
 def _thresholds(stored: float | Mapping[str, float] | None) -> str:

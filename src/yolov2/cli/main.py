@@ -114,7 +114,7 @@ def _instead(name: str) -> str:
 EPILOG = """
 \b
 Examples:
-  yolov2 detect street.jpg -m my.cfg -o out
+  yolov2 detect street.jpg -o out
   yolov2 detect photos/ video.mp4 -m my.cfg --json
   yolov2 info my.cfg
   yolov2 bench -m my.cfg

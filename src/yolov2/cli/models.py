@@ -107,7 +107,7 @@ def path(ctx: click.Context, name: str | None, cache: Path | None) -> int:
     weights = zoo.files(entry, cache=cache).weights
     if weights is None:
         raise zoo.not_pulled(entry, cache=cache)
-    wrong = _wrong_length(entry, weights.parent)
+    wrong = None if entry.bundled is not None else _wrong_length(entry, weights.parent)
     if wrong is not None:
         expected = f"{' or '.join(f'{length:,}' for length in zoo.lengths(entry.build()))} bytes"
         repair = f"remove it and run: yolov2 models pull {entry.name}"
@@ -172,8 +172,21 @@ def _entry(name: str) -> ModelEntry:
 
 def _row(entry: ModelEntry, cache: Path) -> dict[str, Any]:
     """What is known of a model and of its files."""
+    from yolov2.checkpoint.file import read_network
     from yolov2.zoo.registry import lengths
 
+    if entry.bundled is not None:
+        shape = read_network(entry.bundled).input
+        return {
+            "name": entry.name,
+            "about": entry.about,
+            "input": [shape.channels, shape.height, shape.width],
+            "bytes": [entry.bundled.stat().st_size],
+            "url": None,
+            "path": str(entry.bundled),
+            "missing": [],
+            "wrong_length": None,
+        }
     network = entry.build()
     return {
         "name": entry.name,

@@ -91,11 +91,18 @@ messages = all_of(
 
 A_FILE = Place()
 
-model = click.option(
-    "-m", "--model", metavar="MODEL", type=A_FILE,
-    help="A .cfg (its .weights beside it), a .weights (its .cfg beside it), a folder of these, a .safetensors, "
-    "or a name of `yolov2 models list`.",
-)  # fmt: skip
+BUNDLED = "nano-voc, which comes along"
+
+
+def model(default: str = "") -> Option[Any]:
+    """The option --model; `default` says what is taken without it."""
+    return click.option(
+        "-m", "--model", metavar="MODEL", type=A_FILE,
+        help="A .cfg (its .weights beside it), a .weights (its .cfg beside it), a folder of these, a .safetensors, "
+        f"or a name of `yolov2 models list`.{default and f' [{default}]'}",
+    )  # fmt: skip
+
+
 model_files = all_of(
     click.option(
         "--weights", metavar="FILE", type=A_FILE, help="The weights, where they lie elsewhere. Without -m: MODEL."

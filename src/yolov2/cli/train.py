@@ -50,7 +50,7 @@ def _pairs(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -
 @click.argument("data", required=False, type=values.Place())
 @click.option("--one-shot", metavar="DIR", type=values.Place(), help="In place of DATA: cut-outs, made into pictures.")
 @click.option("--backgrounds", metavar="DIR", type=values.Place(), help="Pictures for --one-shot. [made up]")
-@options.model
+@options.model("the layers of nano-voc, or of darknet19, as yet without learning")
 @click.option("--weights", metavar="FILE", type=values.Place(), help="Start from these; without -m: MODEL.")
 @click.option(
     "--recipe",

@@ -8,12 +8,8 @@ from yolov2.darknet.lists import read_data
 from yolov2.errors import ModelError
 from yolov2.zoo import registry as zoo
 
-DEFAULT_MODEL = "nano-voc"
+DEFAULT_MODEL = zoo.BUNDLED
 CHECKPOINT = ".safetensors"
-NO_BUNDLED_MODEL = (
-    f"{DEFAULT_MODEL}: found no bundled model in this version, expected a model file; "
-    "give -m my.cfg, or run: make demo MODEL=my.cfg"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +56,13 @@ def find_model(
     model = Path(model if model is not None else weights if weights is not None else DEFAULT_MODEL)
     chosen_names = Path(names) if names is not None else _names_of_data(Path(data)) if data is not None else None
     chosen_tree, chosen_map = (None if path is None else Path(path) for path in (tree, map))
-    if model.suffix == CHECKPOINT:
+    entry = _named(model)
+    checkpoint = model if model.suffix == CHECKPOINT else entry.bundled if entry is not None else None
+    if checkpoint is not None:
         if weights is not None:
             found, expected = "--weights beside a checkpoint", "a checkpoint alone, which holds its weights"
             raise ModelError.at(str(model), found=found, expected=expected, repair="leave one of the two out")
-        return ModelFiles(None, None, chosen_names, chosen_tree, chosen_map, checkpoint=model)
-    entry = _named(model)
+        return ModelFiles(None, None, chosen_names, chosen_tree, chosen_map, entry, checkpoint)
     if entry is not None:
         pulled = zoo.files(entry)
         if weights is None and pulled.weights is None and need_weights:
@@ -99,8 +96,6 @@ def _find_cfg(model: Path) -> Path:
         return model  # whether it is there, reading it will tell
     if model.suffix == ".weights":
         return _cfg_beside(model)
-    if str(model) == DEFAULT_MODEL:
-        raise ModelError(NO_BUNDLED_MODEL)
     found = "no such file" if not model.is_file() else f"a {model.suffix} file" if model.suffix else "another file"
     raise ModelError.at(
         str(model),

@@ -1,4 +1,5 @@
-"""Model names -> files: the official Darknet weights, where they are published, and where they lie on this machine.
+"""Model names -> files: the model that comes with this package, and Darknet's official weights, where they are
+published and where they lie on this machine.
 
 Nothing is downloaded but by `pull`. A model of these names needs no .cfg: its network is that of architectures.py.
 """
@@ -20,6 +21,7 @@ from yolov2.network.spec import Network
 
 WEIGHTS_HOST = "https://pjreddie.com/media/files"  # as Darknet's project page published them
 LISTS_HOST = "https://raw.githubusercontent.com/pjreddie/darknet/master/data"
+BUNDLED = "nano-voc"  # a checkpoint beside this file; docs/nano-voc.md says what it is
 HEADERS = (16, 20)  # bytes, of older and newer files
 
 VOC_NAMES = (
@@ -52,12 +54,19 @@ class ModelEntry:
     tree_file: str | None = None
 
     @property
+    def bundled(self) -> Path | None:
+        """The checkpoint that comes with this package and has all that the model needs."""
+        return Path(__file__).with_name(self.weights_file) if self.name == BUNDLED else None
+
+    @property
     def weights_file(self) -> str:
-        return f"{self.name}.weights"
+        return f"{self.name}.safetensors" if self.name == BUNDLED else f"{self.name}.weights"
 
     @property
     def file_names(self) -> tuple[str, ...]:
-        """All that it needs, the weights last: they are the most likely to be refused."""
+        """All that has to be pulled, the weights last: they are the most likely to be refused."""
+        if self.bundled is not None:
+            return ()
         return tuple(name for name in (self.names_file, self.tree_file, self.weights_file) if name is not None)
 
     def address(self, file: str) -> str:
@@ -75,6 +84,7 @@ class ModelCache:
 
 
 ENTRIES = (
+    ModelEntry(BUNDLED, "small, comes with the package: detects the 20 classes of VOC", architectures.nano, VOC_NAMES),
     ModelEntry("yolov2", "detects the 80 classes of COCO", architectures.yolov2, COCO_NAMES),
     ModelEntry("yolov2-voc", "detects the 20 classes of VOC", architectures.yolov2_voc, VOC_NAMES),
     ModelEntry("yolov2-tiny", "small, detects the 80 classes of COCO", architectures.yolov2_tiny, COCO_NAMES),
@@ -106,7 +116,9 @@ def default_cache() -> Path:
 
 
 def files(entry: ModelEntry, *, cache: Path | None = None) -> ModelCache:
-    """The files of a model that lie in the cache, pulled or put there by hand. They are not opened."""
+    """The files of a model that lie in the cache, pulled or put there by hand, or come along. They are not opened."""
+    if entry.bundled is not None:
+        return ModelCache(entry.bundled)
     folder = default_cache() if cache is None else cache
 
     def present(name: str | None) -> Path | None:
