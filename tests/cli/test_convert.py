@@ -16,6 +16,7 @@ from yolov2.darknet.cfg import read_cfg
 from yolov2.darknet.cfg_format import format_cfg
 from yolov2.darknet.weights import initial_weights, read_weights, write_weights
 from yolov2.network.layers import Reorg
+from yolov2.zoo.registry import ZOO
 
 NAMES = "dog\nblack cat\n"
 
@@ -51,6 +52,18 @@ def test_there_and_back_gives_the_same_weights_and_names(folder):
     assert Path("b.weights").read_bytes() == Path("my.weights").read_bytes()
     assert Path("b.names").read_text() == NAMES
     assert read_cfg(Path("b.cfg")) == NETWORK
+
+
+def test_the_bundled_model_keeps_what_its_checkpoint_says(folder, capsys):
+    path = ZOO["nano-voc"].bundled
+    assert path is not None
+    bundled = read_checkpoint(path)
+    assert convert("nano-voc", "same.safetensors", "--half") == 0
+    assert read_checkpoint("same.safetensors").sha256 == bundled.sha256
+    assert convert("nano-voc", "plain.cfg") == 0
+    assert "warning: a .cfg can't say: thresholds, the training recipe\n" in capsys.readouterr().err
+    assert convert("nano-voc", "b.safetensors", "--names", "my.names") == 2
+    assert "--names does nothing for a SOURCE like nano-voc" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("target", ["out/new/b.cfg", "out/new/b.safetensors"])

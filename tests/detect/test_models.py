@@ -52,12 +52,13 @@ def test_the_bundled_model_has_its_weights_already(folder):
         find_model("nano-voc", weights=folder / "tiny.weights")
 
 
-def test_a_folder_of_that_name_that_is_a_model_comes_first(folder, monkeypatch):
+def test_a_folder_of_its_name_that_is_a_model_is_taken_where_it_is_named(folder, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "nano-voc").mkdir()
     for name in ("tiny.cfg", "tiny.weights"):
         (folder / name).rename(folder / "nano-voc" / name)
     assert find_model("nano-voc").cfg == Path("nano-voc/tiny.cfg")
+    assert find_model().checkpoint == ZOO["nano-voc"].bundled
 
 
 @pytest.mark.parametrize("model", ["tiny.cfg", "tiny.weights", "."])

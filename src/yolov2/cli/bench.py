@@ -37,7 +37,7 @@ Times are those of one batch. "end to end" is everything overlapped, as detect r
 
 @click.command(epilog=EPILOG)
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=values.Place())
-@options.model(options.BUNDLED)
+@options.model(options.NANO_VOC)
 @click.option("--compare", is_flag=True, help="Every backend that works here, in alternating rounds.")
 @click.option(
     "--seconds", metavar="S", type=values.Number(0), default=10.0, show_default=True, help="How long to measure."

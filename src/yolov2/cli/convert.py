@@ -78,9 +78,12 @@ def convert(
     SOURCE is a .safetensors checkpoint, a .cfg or .weights (the other beside it), a folder of these, a known
     name, or a .pth or .pt file of another PyTorch program. TARGET is a .safetensors, or a .cfg and with it a .weights.
     """
-    _check_usage(ctx, source, target, half=half, chosen=chosen)
+    from yolov2.detect.model_files import checkpoint_at
+
+    stored = checkpoint_at(source)
+    _check_usage(ctx, source, target, half=half, is_stored=stored is not None, chosen=chosen)
     with options.refusals():
-        checkpoint, foreign = _read(source, chosen)
+        checkpoint, foreign = _read(source, chosen) if stored is None else (_stored(stored, chosen["resize"]), None)
         if chosen["conf"] is not None:
             checkpoint = replace(checkpoint, thresholds=chosen["conf"])
         written, sha256 = _write(target, checkpoint, half=half, force=force)
@@ -90,7 +93,9 @@ def convert(
     return DONE
 
 
-def _check_usage(ctx: click.Context, source: Path, target: Path, *, half: bool, chosen: dict[str, Any]) -> None:
+def _check_usage(
+    ctx: click.Context, source: Path, target: Path, *, half: bool, is_stored: bool, chosen: dict[str, Any]
+) -> None:
     """Raise UsageError for options that would do nothing here, and for a TARGET of no kind."""
     if target.suffix not in (*CHECKPOINT, *DARKNET):
         raise click.UsageError(f"TARGET ends in .safetensors, .cfg or .weights, not in {target.suffix!r}.", ctx)
@@ -102,25 +107,30 @@ def _check_usage(ctx: click.Context, source: Path, target: Path, *, half: bool, 
     given = [key for key, origin in sources.items() if origin is not click.core.ParameterSource.DEFAULT]
     only_foreign = {"cfg", "reorg", "join", "pixels"}
     useless = {"weights", "arithmetic"} if source.suffix in FOREIGN else only_foreign
-    if source.suffix in CHECKPOINT:
+    if is_stored:
         useless = only_foreign | {"arithmetic", "weights", "names", "data", "tree", "map"}
     for key in given:
         if key in useless:
             raise click.UsageError(f"--{key} does nothing for a SOURCE like {printable(source.name)}.", ctx)
 
 
+def _stored(path: Path, resize: str | None) -> Checkpoint:
+    """The model of a checkpoint, with another resize rule where one is given."""
+    from yolov2.checkpoint.file import read_checkpoint
+    from yolov2.checkpoint.header import Preprocessing
+
+    checkpoint = read_checkpoint(path)
+    return replace(checkpoint, preprocessing=Preprocessing(resize)) if resize else checkpoint
+
+
 def _read(source: Path, chosen: dict[str, Any]) -> tuple[Checkpoint, Foreign | None]:
-    """The model of SOURCE, and how it was converted if it is another program's."""
-    from yolov2.checkpoint.file import Checkpoint, read_checkpoint
+    """The model of SOURCE, which is no checkpoint, and how it was converted if it is another program's."""
+    from yolov2.checkpoint.file import Checkpoint
     from yolov2.checkpoint.header import Preprocessing
     from yolov2.darknet.tree import Tree
     from yolov2.detect.model_files import find_model
     from yolov2.detect.models import load_map, load_model, load_names, load_network, load_tree
 
-    if source.suffix in CHECKPOINT:
-        checkpoint = read_checkpoint(source)
-        resize = chosen["resize"]
-        return (replace(checkpoint, preprocessing=Preprocessing(resize)) if resize else checkpoint), None
     named = {key: chosen[key] for key in ("weights", "names", "data", "tree", "map") if key in chosen}
     foreign = None
     if source.suffix in FOREIGN:

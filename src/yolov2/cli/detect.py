@@ -42,7 +42,7 @@ def _formats(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...])
 @click.command(epilog=EPILOG)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, type=values.Named())
 @click.option("--source", "more", metavar="SOURCE", multiple=True, type=values.Named(), help="The same as SOURCE.")
-@options.model(options.BUNDLED)
+@options.model(options.NANO_VOC)
 @click.option("-o", "--out", metavar="DIR", type=values.Place(), help="Write results into this folder.")
 @options.as_json
 @click.option("--write", metavar="NAMES", multiple=True, callback=_formats, help=WRITE)

@@ -43,7 +43,7 @@ Exit status: 0 done; 1 some pictures could not be read, each is named; 2 nothing
 
 @click.command("eval", epilog=EPILOG)
 @click.argument("dataset", metavar="DATA", type=values.Place())
-@options.model(options.BUNDLED)
+@options.model(options.NANO_VOC)
 @click.option("-o", "--out", metavar="DIR", type=values.Place(), help="Write metrics.json, report.html and more here.")
 @options.as_json
 @click.option("--split", metavar="NAME", help="Which pictures. [that of DATA@NAME; else val, valid or test]")

@@ -34,7 +34,7 @@ Exit status: 0 done; 1 the picture can't be read or no such detection was found;
 
 @click.command(epilog=EPILOG)
 @click.argument("picture", type=values.Place())
-@options.model(options.BUNDLED)
+@options.model(options.NANO_VOC)
 @click.option(
     "--detection", metavar="N", type=values.Whole(1), default=1, show_default=True, help="Explain the N-th best."
 )

@@ -91,7 +91,7 @@ messages = all_of(
 
 A_FILE = Place()
 
-BUNDLED = "nano-voc, which comes along"
+NANO_VOC = "nano-voc, which comes along"
 
 
 def model(default: str = "") -> Option[Any]:

@@ -53,11 +53,12 @@ def find_model(
 
     Raises ModelError, one line that lists what was looked for.
     """
+    is_default = model is None and weights is None
     model = Path(model if model is not None else weights if weights is not None else DEFAULT_MODEL)
     chosen_names = Path(names) if names is not None else _names_of_data(Path(data)) if data is not None else None
     chosen_tree, chosen_map = (None if path is None else Path(path) for path in (tree, map))
-    entry = _named(model)
-    checkpoint = model if model.suffix == CHECKPOINT else entry.bundled if entry is not None else None
+    entry = zoo.locate(DEFAULT_MODEL) if is_default else _named(model)
+    checkpoint = checkpoint_at(model) if entry is None else entry.bundled
     if checkpoint is not None:
         if weights is not None:
             found, expected = "--weights beside a checkpoint", "a checkpoint alone, which holds its weights"
@@ -81,6 +82,14 @@ def find_model(
             raise ModelError.at(str(cfg), found=found_, expected="its weights", repair=repair)
         found = None
     return ModelFiles(cfg, found, chosen_names, chosen_tree, chosen_map)
+
+
+def checkpoint_at(model: Path) -> Path | None:
+    """The checkpoint that is meant: the file itself, or the one that comes with this package; None for other models."""
+    if model.suffix == CHECKPOINT:
+        return model
+    entry = _named(model)
+    return None if entry is None else entry.bundled
 
 
 def _named(model: Path) -> zoo.ModelEntry | None:

@@ -1,6 +1,6 @@
 """The data that the bundled model learns from: sets with the classes of VOC and others, put together as one VOC folder.
 
-    python benchmarks/nano_voc_data.py OUT --train VOC2007@train more-voc coco/instances_train.json --val VOC2007@val
+    python docs/nano-voc/data.py OUT --train VOC2007@train more-voc coco/instances_train.json --val VOC2007@val
 
 Whatever they are called there, the sets behind --train become the split "train" and those behind --val "val"; "all"
 has both. Of their boxes those of VOC's 20 classes are kept, by any of their names; pictures without one stay, as
