@@ -107,7 +107,7 @@ def path(ctx: click.Context, name: str | None, cache: Path | None) -> int:
     weights = zoo.files(entry, cache=cache).weights
     if weights is None:
         raise zoo.not_pulled(entry, cache=cache)
-    wrong = None if entry.bundled is not None else _wrong_length(entry, weights.parent)
+    wrong = _wrong_length(entry, weights.parent)
     if wrong is not None:
         expected = f"{' or '.join(f'{length:,}' for length in zoo.lengths(entry.build()))} bytes"
         repair = f"remove it and run: yolov2 models pull {entry.name}"
@@ -175,35 +175,26 @@ def _row(entry: ModelEntry, cache: Path) -> dict[str, Any]:
     from yolov2.checkpoint.file import read_network
     from yolov2.zoo.registry import lengths
 
-    if entry.bundled is not None:
-        shape = read_network(entry.bundled).input
-        return {
-            "name": entry.name,
-            "about": entry.about,
-            "input": [shape.channels, shape.height, shape.width],
-            "bytes": [entry.bundled.stat().st_size],
-            "url": None,
-            "path": str(entry.bundled),
-            "missing": [],
-            "wrong_length": None,
-        }
-    network = entry.build()
+    bundled = entry.bundled
+    network = entry.build() if bundled is None else read_network(bundled)
     return {
         "name": entry.name,
         "about": entry.about,
         "input": [network.input.channels, network.input.height, network.input.width],
-        "bytes": list(lengths(network)),
-        "url": entry.address(entry.weights_file),
-        "path": str(cache / entry.weights_file),
+        "bytes": list(lengths(network)) if bundled is None else [bundled.stat().st_size],
+        "url": entry.address(entry.weights_file) if bundled is None else None,
+        "path": str(bundled or cache / entry.weights_file),
         "missing": [file for file in entry.file_names if not (cache / file).is_file()],
         "wrong_length": _wrong_length(entry, cache),
     }
 
 
 def _wrong_length(entry: ModelEntry, cache: Path) -> int | None:
-    """The bytes of the weights that lie here, if its network can't have so many."""
+    """The bytes of the weights that lie here, if its network can't have so many. Of a bundled one its seal tells."""
     from yolov2.zoo.registry import lengths
 
+    if entry.bundled is not None:
+        return None
     path = cache / entry.weights_file
     if not path.is_file() or path.stat().st_size in lengths(entry.build()):
         return None

@@ -7,7 +7,6 @@ from pathlib import Path, PurePath
 from yolov2.data.folders import ALL, SPLITS
 from yolov2.data.gathered import Gathered, check_names
 from yolov2.errors import LabelError, printable
-from yolov2.samples import UNKNOWN
 
 
 def picture_places(data: Gathered, *, where: Path) -> list[tuple[int, PurePath]]:
@@ -30,7 +29,5 @@ def picture_places(data: Gathered, *, where: Path) -> list[tuple[int, PurePath]]
         home = PurePath() if split in (*others, ALL) else PurePath(split)
         indices: list[int] = chosen.tolist()
         for i in indices:
-            label = int(data.samples.labels[i])
-            if label != UNKNOWN:
-                places.append((i, home / data.classes[label] / data.names[i]))
+            places.append((i, home / data.classes[int(data.samples.labels[i])] / data.names[i]))
     return places
